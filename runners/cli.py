@@ -125,7 +125,7 @@ def main() -> None:
         # The reader (`| head`) has gone; a second complaint at exit would be noise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        # Disks fill and permissions lack where no code expects it; that is no bug of ours.
+        # Disks fill and permissions lack where no code expects it; that is not a bug of ours.
         where = f"{error.filename}: " if error.filename else ""
         _stop(f"{where}{error.strerror or error}", UserError.exit_code)
     else:

@@ -20,14 +20,14 @@ from suites.base.probe import Probe
 
 UNPROBED = Path(__file__).parent / "unprobed"
 
-# How fast this machine is today is no finding, and the same examples are tried in every run but
+# How fast this machine is today is not a finding, and the same examples are tried in every run but
 # in a search (FENMARK_EXAMPLES=100000), which draws new ones.
 settings.register_profile(
     "fenmark", deadline=None, derandomize="FENMARK_EXAMPLES" not in os.environ
 )
 settings.load_profile("fenmark")
 
-# A pytest that a test starts is no worker of ours, whatever process of the suite the test runs in.
+# A pytest that a test starts is not a worker of ours, whatever process the test runs in.
 os.environ.pop("PYTEST_XDIST_WORKER", None)
 # What the tests start imports us again and again: a machine that keeps no bytecode keeps ours.
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from results.statement.statement import Predicate
 
-__all__ = ["Change", "Row", "Verdict", "compare", "rows_of"]
+__all__ = ["Change", "ChangeVerdict", "RowFields", "compare", "rows_of"]
 
-Verdict = Literal["regression", "improvement", "other hardware", "no difference shown"]
-Row = dict[str, Any]
+ChangeVerdict = Literal["regression", "improvement", "other hardware", "no difference shown"]
+RowFields = dict[str, Any]
 
 _CONFIDENCE = 0.95
 # Together they name a figure: one case has a row for each metric, percentile, meter, turn and
@@ -56,23 +56,23 @@ class Change:
     ratio: float
     low: float
     high: float
-    verdict: Verdict
+    verdict: ChangeVerdict
 
     @property
     def title(self) -> str:
         """The metric, with its percentile where it has one: "ttft p90"."""
-        return _told(self.metric, self.percentile)
+        return _metric_title(self.metric, self.percentile)
 
 
-def rows_of(predicate: Predicate) -> list[Row]:
+def rows_of(predicate: Predicate) -> list[RowFields]:
     """Return the measurements of a statement as flat rows, like those of `summary.json`."""
     rows = [item.model_dump() for item in predicate.measurements]
     return [{**row.pop("labels"), **row} for row in rows]
 
 
 def compare(
-    base: Iterable[Row],
-    head: Iterable[Row],
+    base: Iterable[RowFields],
+    head: Iterable[RowFields],
     *,
     min_change: float = 0.03,
     same_hardware: bool = True,
@@ -88,7 +88,7 @@ def compare(
         base, head: summary rows. Rows without an interval, without a direction, or modelled
             are not judged.
         min_change: smallest relative change worth a verdict, such as 0.03.
-        same_hardware: another chip's figures differ, but are no improvement or regression.
+        same_hardware: another chip's figures differ, but are neither improvement nor regression.
 
     Returns:
         The changes, worst first, and a line for every figure only one run has.
@@ -106,12 +106,12 @@ def compare(
     alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
     alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
     alone += [f"drafts were accepted otherwise: {_title(before[key])}" for key in apart]
-    order = {name: place for place, name in enumerate(get_args(Verdict))}
+    order = {name: place for place, name in enumerate(get_args(ChangeVerdict))}
     changes.sort(key=lambda change: (order[change.verdict], -abs(math.log(change.ratio))))
     return changes, alone
 
 
-def _change(base: Row, head: Row, widening: float, min_change: float) -> Change:
+def _change(base: RowFields, head: RowFields, widening: float, min_change: float) -> Change:
     ratio = head["value"] / base["value"]
     half = widening * math.hypot(_log_half_width(base), _log_half_width(head))
     low, high = ratio * math.exp(-half), ratio * math.exp(half)
@@ -130,13 +130,15 @@ def _change(base: Row, head: Row, widening: float, min_change: float) -> Change:
     )
 
 
-def _verdict(better: str, ratio: float, low: float, high: float, min_change: float) -> Verdict:
+def _verdict(
+    better: str, ratio: float, low: float, high: float, min_change: float
+) -> ChangeVerdict:
     if low <= 1 <= high or abs(ratio - 1) < min_change:
         return "no difference shown"
     return "improvement" if (ratio > 1) == (better == "higher") else "regression"
 
 
-def _log_half_width(row: Row) -> float:
+def _log_half_width(row: RowFields) -> float:
     return math.log(row["high"] / row["low"]) / 2
 
 
@@ -146,11 +148,11 @@ def _widening(comparisons: int) -> float:
     return normal.inv_cdf(1 - tail / max(comparisons, 1)) / normal.inv_cdf(1 - tail)
 
 
-def _judged(rows: Iterable[Row]) -> dict[tuple[str, ...], Row]:
+def _judged(rows: Iterable[RowFields]) -> dict[tuple[str, ...], RowFields]:
     return {_identity(row): row for row in rows if _can_be_judged(row)}
 
 
-def _can_be_judged(row: Row) -> bool:
+def _can_be_judged(row: RowFields) -> bool:
     metric = METRICS.get(row["metric"])
     return (
         not _counts_answers(row)
@@ -164,18 +166,18 @@ def _can_be_judged(row: Row) -> bool:
     )
 
 
-def _counts_answers(row: Row) -> bool:
+def _counts_answers(row: RowFields) -> bool:
     """Shares of right answers are compared by family and level: see `results.agreement.quality`."""
     return row.get("suite") == QUALITY and row["unit"] == METRICS["score"].unit
 
 
-def _identity(row: Row) -> tuple[str, ...]:
-    if row.get("acceptance") == "measured":  # held against the other's by `_drafts_alike`
+def _identity(row: RowFields) -> tuple[str, ...]:
+    if row.get("acceptance") == "measured":  # compared with the other's by `_drafts_alike`
         row = {**row, "acceptance_length": ""}
     return tuple(str(row.get(name, "")) for name in _IDENTITY)
 
 
-def _drafts_alike(base: Row, head: Row) -> bool:
+def _drafts_alike(base: RowFields, head: RowFields) -> bool:
     """Whether both engines accepted as many drafted tokens, as far as both say it."""
     first, second = base.get("acceptance_length"), head.get("acceptance_length")
     if (first is None) != (second is None):
@@ -193,7 +195,7 @@ def _drafts_alike(base: Row, head: Row) -> bool:
     return len(rates[0]) == len(rates[1]) and all(abs(a - b) <= _SAME_SHARE for a, b in pairs)
 
 
-def _rates(row: Row) -> list[float]:
+def _rates(row: RowFields) -> list[float]:
     """Shares of drafts accepted by place, empty where a row has none that can be read."""
     try:
         return [float(share) for share in str(row.get("acceptance_rates") or "").split("/")]
@@ -201,15 +203,15 @@ def _rates(row: Row) -> list[float]:
         return []
 
 
-def _title(row: Row) -> str:
-    return f"{row['case']} {_told(row['metric'], _percentile(row))}"
+def _title(row: RowFields) -> str:
+    return f"{row['case']} {_metric_title(row['metric'], _percentile(row))}"
 
 
-def _percentile(row: Row) -> float | None:
+def _percentile(row: RowFields) -> float | None:
     """What a row says of it; a summary may say anything."""
     percentile = row.get("percentile")
     return percentile if isinstance(percentile, int | float) else None
 
 
-def _told(metric: str, percentile: float | None) -> str:
+def _metric_title(metric: str, percentile: float | None) -> str:
     return metric if percentile is None else f"{metric} p{percentile:g}"

@@ -42,7 +42,7 @@ __all__ = [
     "shortcomings",
 ]
 
-Verdict = Literal["agrees", "differs", "undecided"]
+RunVerdict = Literal["agrees", "differs", "undecided"]
 
 # Two boards of one chip are not one board: cooling and silicon move a figure by a few percent,
 # and a change below this is none here, however sharp both intervals are.
@@ -68,7 +68,7 @@ class ComparedFigure:
     """
 
     change: Change
-    verdict: Verdict
+    verdict: RunVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Agreement:
     figures: tuple[ComparedFigure, ...]
     missing: tuple[str, ...]
 
-    def count(self, verdict: Verdict) -> int:
+    def count(self, verdict: RunVerdict) -> int:
         return sum(figure.verdict == verdict for figure in self.figures)
 
     @property
@@ -313,7 +313,7 @@ def _seeded(predicate: Predicate) -> bool:
     return run.nonce is not None and run.seed == seed_of(run.nonce)
 
 
-def _verdict(change: Change) -> Verdict:
+def _verdict(change: Change) -> RunVerdict:
     if change.verdict != "no difference shown":
         return "differs"
     blunt = change.low < 1 / _BLUNT and change.high > _BLUNT
@@ -333,10 +333,10 @@ def _commit(predicate: Predicate) -> str:
 
 def _both(first: Predicate, second: Predicate, field: str) -> tuple[str, str]:
     value, other = getattr(first.run, field), getattr(second.run, field)
-    return _said(value), _said(other)
+    return _as_stated(value), _as_stated(other)
 
 
-def _said(value: object) -> str:
+def _as_stated(value: object) -> str:
     return "not stated" if value is None else json.dumps(value, sort_keys=True)
 
 

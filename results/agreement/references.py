@@ -1,6 +1,6 @@
 """Which results stand for a model at full width, and who is barred for not answering as well. Pure.
 
-Results of one model that were asked on the same terms are held against those of them at full width
+Results of one model that were asked on the same terms are compared with those of them at full width
 whose own answers are not worse than the others'.
 """
 
@@ -68,8 +68,8 @@ class References:
     @classmethod
     def of(cls, results: Sequence[Answering]) -> References:
         """Put results together."""
-        strata = pooled(one.asked for one in results if one.asked)
-        return cls(results, {one.digest for one in results}, strata)
+        strata = pooled(result.asked for result in results if result.asked)
+        return cls(results, {result.digest for result in results}, strata)
 
     def standing(self, own: Answering) -> QualityStanding:
         """Hold a result against the others."""
@@ -82,7 +82,7 @@ class References:
     @property
     def tokens(self) -> Span | None:
         """Tokens of a right answer: those of the result that is surest of them."""
-        known = [one.solved_tokens for one in self.results if one.solved_tokens]
+        known = [result.solved_tokens for result in self.results if result.solved_tokens]
         return min(known, key=lambda span: (span.high or math.inf) / span.value, default=None)
 
 
@@ -92,26 +92,26 @@ _NONE = References((), frozenset(), {})
 def references(
     results: Iterable[Answering], sound: AbstractSet[str]
 ) -> Mapping[tuple[object, ...], References]:
-    """Results at full width that others are held against; none that is worse than the rest.
+    """Results at full width that others are compared with; none that is worse than the rest.
 
     Args:
         sound: digests of those that nothing else speaks against.
     """
     groups: defaultdict[tuple[object, ...], list[Answering]] = defaultdict(list)
-    for one in results:
-        real = one.weights != "random"
-        if real and one.full_width and one.asked and one.digest in sound:
-            groups[one.alike].append(one)
+    for result in results:
+        real = result.weights != "random"
+        if real and result.full_width and result.asked and result.digest in sound:
+            groups[result.alike].append(result)
     return {alike: _those_that_stand(group) for alike, group in groups.items()}
 
 
 def _those_that_stand(group: Sequence[Answering]) -> References:
     together = References.of(group)
-    return References.of([one for one in group if together.standing(one).ranks])
+    return References.of([result for result in group if together.standing(result).ranks])
 
 
 def standings(
     results: Iterable[Answering], among: Mapping[tuple[object, ...], References]
 ) -> dict[str, QualityStanding]:
     """How each result stands, by digest."""
-    return {one.digest: among.get(one.alike, _NONE).standing(one) for one in results}
+    return {result.digest: among.get(result.alike, _NONE).standing(result) for result in results}

@@ -19,7 +19,7 @@ from results.agreement.confirmation import Entered, repetitions
 from results.archive.beside import beside, place_of
 from results.archive.past import Past, entry_times
 from results.catalog import known_logs
-from results.checks import Context, Evidence, Finding, judge_all
+from results.checks import Context, Finding, SampleFigures, judge_all
 from results.keys.identity import (
     REGISTERED,
     Runner,
@@ -34,9 +34,9 @@ from results.proof import checkpoint as notes
 from results.proof import envelope, moderation, notice
 from results.proof.keylog import KeyLog, key_added
 from results.proof.ledger import Appended, Ledger
-from results.proof.moderation import Logged, Moderation, State
+from results.proof.moderation import Logged, Moderation, ResultState
 from results.proof.receipt import entered_flags, result_entry
-from results.proof.writer import Writer
+from results.proof.writer import LogWriter
 from results.statement import strict_json
 from suites.base.errors import CheckError, UserError
 from suites.base.files import read_limited, write_atomically
@@ -113,7 +113,9 @@ class OpenedResult:
     runner: Runner
     findings: Sequence[Finding] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
-    evidence: Evidence = field(default_factory=lambda: Evidence(absent="nobody looked for any"))
+    evidence: SampleFigures = field(
+        default_factory=lambda: SampleFigures(absent="nobody looked for any")
+    )
     unchecked: Sequence[str] = ()
 
     @property
@@ -173,9 +175,9 @@ class ArchiveContext:
     head: Checkpoint | None = None
     log_files: Mapping[str, str] = field(default_factory=dict)
     logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    writer: Writer | None = None
+    writer: LogWriter | None = None
     clock: datetime | None = None
-    moderated: Mapping[str, State] = field(default_factory=dict)
+    moderated: Mapping[str, ResultState] = field(default_factory=dict)
     refused: Sequence[tuple[str, str]] = ()
     about_keys: Sequence[int] = ()
     past: Past | None = None
@@ -196,14 +198,16 @@ class ArchiveContext:
         """
         stated = self.keys.times
         silent = stated[0][0] if stated else self.size
-        clocks = {at: clock(one) for one, at in (self.places or {}).items() if at < silent}
-        told = (one for state in self.moderated.values() for one in state.notices)
-        clocks |= {one.index: one.notice.at for one in told}
+        clocks = {
+            at: clock(checkpoint) for checkpoint, at in (self.places or {}).items() if at < silent
+        }
+        told = (placed for state in self.moderated.values() for placed in state.notices)
+        clocks |= {placed.index: placed.notice.at for placed in told}
         return entry_times(self.size, stated, clocks)
 
-    def state(self, digest: str) -> State:
+    def state(self, digest: str) -> ResultState:
         """Return what notices in the log say of a result."""
-        return self.moderated.get(digest, State())
+        return self.moderated.get(digest, ResultState())
 
     @property
     def missable(self) -> set[str]:
@@ -313,7 +317,7 @@ def accept(
         log_signer: signs the log's checkpoints, where the signer has no Ed25519 key.
 
     Raises:
-        UserError: the payload is no valid statement, or the folder's log is another key's.
+        UserError: the payload is not a valid statement, or the folder's log is another key's.
         CheckError: the new signature does not verify, or the log is damaged.
     """
     envelope.parse(payload, "the statement")
@@ -381,7 +385,7 @@ def enter_notices(directory: Path, signer: Signer) -> None:
             _erase(directory, digest)
 
 
-def moderated(home: Path) -> Mapping[str, State]:
+def moderated(home: Path) -> Mapping[str, ResultState]:
     """Return what notices in an archive's log say of results; nothing where it does not hold."""
     return surroundings(home).moderated if notice.paths(home) else {}
 
@@ -424,7 +428,7 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> OpenedRe
         runners: keys to try; by default the catalogue's and those of the file's archive.
 
     Raises:
-        UserError: it cannot be read, or is no result.
+        UserError: it cannot be read, or is not a result.
         CheckError: its signature or its name does not hold, or a law refuses its figures.
     """
     if runners is None:
@@ -472,12 +476,12 @@ def open_bytes(
 def judged(results: Sequence[OpenedResult], clock: datetime | None = None) -> list[OpenedResult]:
     """Hold results against the laws, and return them with what those say."""
     every = judge_all(
-        (one.statement, Context(claims=one.claims, evidence=one.evidence, clock=clock))
-        for one in results
+        (result.statement, Context(claims=result.claims, evidence=result.evidence, clock=clock))
+        for result in results
     )
     return [
-        replace(one, findings=told.findings, unchecked=told.unchecked)
-        for one, told in zip(results, every, strict=True)
+        replace(result, findings=told.findings, unchecked=told.unchecked)
+        for result, told in zip(results, every, strict=True)
     ]
 
 
@@ -616,7 +620,7 @@ def as_of(home: Path, around: ArchiveContext, moment: Moment) -> ArchiveContext:
     inside = _contents(ledger, around.keys.known, around.writer, size=size, gone=gone)
     return replace(
         around,
-        runners=[_not_yet_revoked(one, inside.keys, around.keys) for one in around.runners],
+        runners=[_not_yet_revoked(runner, inside.keys, around.keys) for runner in around.runners],
         places=inside.places,
         keys=inside.keys,
         logged_flags=inside.flags,
@@ -678,7 +682,7 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
 
 def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> tuple[Ledger, Checkpoint, Writer]:
+) -> tuple[Ledger, Checkpoint, LogWriter]:
     """Return the log and its checkpoint, once its signature and tiles hold, and whose it is.
 
     Raises:
@@ -715,7 +719,7 @@ class _Contents:
 def _contents(
     ledger: Ledger,
     runners: Sequence[Runner],
-    writer: Writer,
+    writer: LogWriter,
     *,
     size: int | None = None,
     gone: Mapping[str, str] = MappingProxyType({}),
@@ -780,7 +784,7 @@ def signer_of(home: Path, digest: str, known: Sequence[Runner] | None = None) ->
     return None
 
 
-def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
+def _writer(runners: Sequence[Runner], origin: str, where: str) -> LogWriter:
     """Tell which key alone may sign a log: the one it is known by, else the one its origin names.
 
     Raises:
@@ -795,7 +799,7 @@ def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
             where=where,
             expected="a signature by a key in runners/ or in the catalogue",
         )
-    return Writer.of(origin, bytes.fromhex(public or ""))
+    return LogWriter.of(origin, bytes.fromhex(public or ""))
 
 
 def one_log(homes: Sequence[Path]) -> Path:

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.checks import Evidence, evidence
+from results.checks import SampleFigures, evidence
 from results.checks.evidence import harness_of
 from results.statement.raw_samples import MOST_BYTES
 from suites.base.errors import UserError
@@ -48,7 +48,7 @@ def keep(home: Path, data: bytes) -> str:
     return digest
 
 
-def beside(home: Path, statement: Statement) -> Evidence:
+def beside(home: Path, statement: Statement) -> SampleFigures:
     """Return what the raw samples of a result give, or why nothing can be computed from them.
 
     Args:
@@ -65,7 +65,7 @@ def beside(home: Path, statement: Statement) -> Evidence:
     except FileNotFoundError:
         return _ABSENT
     except OSError as error:
-        return Evidence(absent=f"its raw samples cannot be read: {error.strerror}")
+        return SampleFigures(absent=f"its raw samples cannot be read: {error.strerror}")
 
 
 @cache
@@ -86,7 +86,9 @@ def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:
     return attested_evidence(data, where, harness)
 
 
-def other_samples(home: Path, statement: Statement, given: Evidence | None = None) -> Iterator[str]:
+def other_samples(
+    home: Path, statement: Statement, given: SampleFigures | None = None
+) -> Iterator[str]:
     """Yield what is wrong with the raw samples that lie beside an envelope; none need to.
 
     Args:
@@ -126,10 +128,14 @@ def sendable(home: Path, statement: Statement) -> bytes | None:
 # A result is opened more than once in one call, as where another repeats it. Few are kept: the
 # figures of a stranger's samples may take 50 MB.
 @lru_cache(maxsize=8)
-def _given(place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None) -> Evidence:
+def _given(
+    place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None
+) -> SampleFigures:
     data = _read(place, digest)
     if data is None:
-        return Evidence(absent="what lies beside it are not the raw samples that were signed for")
+        return SampleFigures(
+            absent="what lies beside it are not the raw samples that were signed for"
+        )
     return evidence_of(data, place.name, harness)
 
 
@@ -137,7 +143,7 @@ def _read(place: Path, digest: str) -> bytes | None:
     """Read a file, of a larger one its beginning; None where its digest is another.
 
     Raises:
-        OSError: it cannot be read, or is no plain file.
+        OSError: it cannot be read, or is not a plain file.
     """
     with open_plain(place) as file:
         data = file.read(MOST_BYTES + 1)

@@ -55,7 +55,7 @@ def pack(path: Path) -> Bundle:
     """Verify an envelope and take it with its key and samples.
 
     Raises:
-        UserError: it cannot be read, or is no result.
+        UserError: it cannot be read, or is not a result.
         CheckError: its signature or its name does not hold.
     """
     opened = archive.open_result(path)

@@ -8,7 +8,7 @@ from results.agreement.quality import asked
 from results.agreement.references import Answering, references, standings
 from results.archive import archive
 from results.prediction.observed import signed_record
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,9 +27,9 @@ def unmarked(directory: Path, on_broken: Callable[[UserError], None]) -> Iterato
     Args:
         on_broken: called for each result that does not open.
     """
-    said = archive.moderated(directory)
+    states = archive.moderated(directory)
     for own in archive.open_each(archive.envelopes(directory), on_broken):
-        if not own.findings and not said.get(own.digest, State()).mark:
+        if not own.findings and not states.get(own.digest, ResultState()).mark:
             yield own
 
 

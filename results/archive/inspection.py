@@ -96,7 +96,7 @@ def inspect(
     """
     context = Context(model=model, clock=clock)
     try:
-        inspected = None if kind else _ours(path, context)
+        inspected = None if kind else _written_by_fenmark(path, context)
         if inspected:
             return inspected
         imported = import_file(kind, path, chip=chip, count=count)
@@ -108,7 +108,7 @@ def inspect(
     return _reported(imported, context)
 
 
-def _ours(path: Path, context: Context) -> Inspected | None:
+def _written_by_fenmark(path: Path, context: Context) -> Inspected | None:
     """Read a file that Fenmark wrote; None where it did not."""
     if path.name.endswith(".reported.json.gz"):
         return _reported(read_file(path), context)

@@ -50,7 +50,7 @@ class Moment:
         except ValueError:
             day = None
         if day is None or day.isoformat() != text:  # it reads weeks, too
-            raise UserError(f"{text!r} is no day", where=where, expected=_EXPECTED)
+            raise UserError(f"{text!r} is not a day", where=where, expected=_EXPECTED)
         if day > datetime.now(UTC).date():
             raise UserError(f"{text} has not begun", where=where, expected="a day of the past")
         return cls(text, day=text)

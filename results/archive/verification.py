@@ -20,7 +20,7 @@ from results.archive.beside import other_samples
 from results.checks import Finding, copied, fingerprints, rules
 from results.proof import envelope
 from results.proof.ledger import Ledger
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Verdict(NamedTuple):
     claims: Mapping[str, str] = _NOTHING
     prints: Mapping[str, str] = _NOTHING
     unchecked: tuple[str, ...] = ()
-    moderation: State = State()
+    moderation: ResultState = ResultState()
 
     @property
     def flags(self) -> list[str]:
@@ -215,7 +215,7 @@ def _judge_chunk(files: Sequence[Path], around: ArchiveContext) -> list[Verdict]
     """Judge envelopes, a few at a time.
 
     All signatures of those few are checked first, then all payloads are read, then each law is
-    held against all: tables of libsodium, code and objects drive each other out of the processor's
+    applied to all: tables of libsodium, code and objects drive each other out of the processor's
     first cache.
     """
     keys = [runner.key for runner in around.runners]
@@ -246,11 +246,11 @@ def _opened(
     """Read what was signed; yield so many at once as take little memory."""
     batch: list[Verdict | _Opened] = []
     weight = 0
-    for one in sealed:
-        if isinstance(one, Verdict):
-            batch.append(one)
+    for item in sealed:
+        if isinstance(item, Verdict):
+            batch.append(item)
             continue
-        path, digest, verified = one
+        path, digest, verified = item
         result: OpenedResult | UserError
         try:
             if isinstance(verified, UserError):
@@ -269,14 +269,14 @@ def _opened(
 
 
 def _judge_few(few: Sequence[Verdict | _Opened], around: ArchiveContext) -> Iterator[Verdict]:
-    results = [one[2] for one in few if not isinstance(one, Verdict)]
-    opened = [one for one in results if not isinstance(one, UserError)]
+    results = [item[2] for item in few if not isinstance(item, Verdict)]
+    opened = [result for result in results if not isinstance(result, UserError)]
     judged = iter(archive.judged(opened, around.clock))
-    for one in few:
-        if isinstance(one, Verdict):
-            yield one
+    for item in few:
+        if isinstance(item, Verdict):
+            yield item
         else:
-            path, digest, result = one
+            path, digest, result = item
             told = result if isinstance(result, UserError) else next(judged)
             yield _verdict(path, digest, told, around)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 
 from results.economy.money_options import money_of
-from results.prediction.choose import Demand, Limits, choose
+from results.prediction.choose import Demand, LatencyLimits, choose
 from results.prediction.deployments import accelerators, learnt, predicted
-from results.prediction.market import Market
+from results.prediction.market import ChipMarket
 from results.prediction.predict import predictor
 from suites import models
 
@@ -25,9 +25,9 @@ _MODELS = ("llama-3.1-8b", "llama-3.1-70b", "deepseek-v3")
 def main() -> None:
     """Print the best of a few repeats for each model."""
     using, money = predictor(), money_of({})
-    market = Market(money, money.sheet.default_class)
+    market = ChipMarket(money, money.sheet.default_class)
     chips = accelerators()[:_CHIPS]
-    demand, limits = Demand(1024, 1024, rps=10), Limits(2000, 50, 90)
+    demand, limits = Demand(1024, 1024, rps=10), LatencyLimits(2000, 50, 90)
     for name in _MODELS:
         geometry = models.load(name)
         seconds = []

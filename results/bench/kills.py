@@ -186,7 +186,7 @@ class _Exercise:
             assert server.stdout
             line = server.stdout.readline()
             if not line.startswith("listening on "):
-                raise RuntimeError(f"the server did not start: {self.told()}")
+                raise RuntimeError(f"the server did not start: {self.errors()}")
             with httpx.Client(base_url=line.split()[-1], timeout=60, trust_env=False) as client:
                 yield server, client
 
@@ -203,7 +203,7 @@ class _Exercise:
             finally:
                 server.kill()
 
-    def told(self) -> str:
+    def errors(self) -> str:
         return (self.folder / "stderr").read_text()
 
     def bodies(self, number: int) -> list[bytes]:
@@ -224,7 +224,7 @@ class _Exercise:
         given_up = time.monotonic() + _WITHIN_S
         while len(self.figures.receipts) - before < until and any(map(_alive, threads)):
             if time.monotonic() > given_up:
-                raise RuntimeError(f"the server took nothing in {_WITHIN_S:g} s: {self.told()}")
+                raise RuntimeError(f"the server took nothing in {_WITHIN_S:g} s: {self.errors()}")
             time.sleep(0.001)
         time.sleep(self.random.uniform(0, 0.02))
         server.kill()
@@ -303,7 +303,7 @@ class _Exercise:
             assert server.stdout
             listening = server.stdout.readline()
             code = server.wait() if not listening else 0
-        if code == 1 and "the database gives" in self.told() and self.told().count("\n") == 1:
+        if code == 1 and "the database gives" in self.errors() and self.errors().count("\n") == 1:
             self.figures.refused += 1
         else:
             self.figures.forks += 1

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, started in an empty folder and gone afterwards."""
+"""A PostgreSQL of your own, started in an empty folder and gone afterwards."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ from suites.models.widths import bits_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from results.prediction.cells import Cell
-    from results.prediction.fit import Sample
+    from results.prediction.cells import ServingCell
+    from results.prediction.fit import CellTerms
     from results.prediction.grid import Floats
     from results.prediction.own import EngineLoad
 
@@ -101,8 +101,12 @@ def _say_own() -> None:
         print(own.words())
         for held in held_out(own):
             print(f"  {held.kind}, {_named(held.load):30}{held.off * 100:>+8.1f}")
-        same = [one for one in predicates if own.engine in {e.name for e in one.engines}]
-        for load, ms in (pair for one in same for pair in served(one.measurements)):
+        same = [
+            predicate
+            for predicate in predicates
+            if own.engine in {e.name for e in predicate.engines}
+        ]
+        for load, ms in (pair for predicate in same for pair in served(predicate.measurements)):
             known = {at.batch for at in own.times if at.phase == "decode"}
             kind = "unseen context" if load.batch in known else "unseen batch"
             with suppress(Unmeasured):
@@ -114,16 +118,16 @@ def _named(load: EngineLoad) -> str:
     return f"{load.phase} of {load.tokens} tokens, batch {load.batch}"
 
 
-def _where(sample: Sample, engine: str) -> npt.NDArray[np.bool_]:
+def _where(sample: CellTerms, engine: str) -> npt.NDArray[np.bool_]:
     return np.array([cell.engine == engine for cell in sample.cells], dtype=bool)
 
 
-def _unsaturated(sample: Sample) -> npt.NDArray[np.bool_]:
+def _unsaturated(sample: CellTerms) -> npt.NDArray[np.bool_]:
     """Rows none of whose requests waits for memory."""
     return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
 
 
-def _tables(sample: Sample) -> dict[str, dict[str, str]]:
+def _tables(sample: CellTerms) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for unit, key in UNITS.items():
         errors = {
@@ -188,7 +192,7 @@ def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut)
     return " / ".join(f"{weighted_quantile(wrong, weights, q):.1f}" for q in (0.5, 0.9))
 
 
-def _say_speed(cell: Cell) -> None:
+def _say_speed(cell: ServingCell) -> None:
     using = Predictor()
     using.predict([cell])
     many = [replace(cell, id=str(i), concurrency=1.0 + i) for i in range(200)]
@@ -201,7 +205,9 @@ def _say_speed(cell: Cell) -> None:
         print(f"{name:36}{min(times) / len(cells) * 1e3:>11.3f} ms of processor time")
 
 
-def baselines(sample: Sample, unit: Callable[[Cell], Hashable]) -> dict[str, HeldOut | None]:
+def baselines(
+    sample: CellTerms, unit: Callable[[ServingCell], Hashable]
+) -> dict[str, HeldOut | None]:
     """What others would do, each with the same cells left out."""
     bound = np.log([roofline_ms(cell, "uniform") for cell in sample.cells])
     summed = np.log(sample.terms.sum(axis=0))
@@ -213,11 +219,11 @@ def baselines(sample: Sample, unit: Callable[[Cell], Hashable]) -> dict[str, Hel
     }
 
 
-def _as_held(sample: Sample, log: Floats) -> HeldOut:
+def _as_held(sample: CellTerms, log: Floats) -> HeldOut:
     return HeldOut(list(sample.cells), sample.measured, log, np.ones(len(log)))
 
 
-def _nearest(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) -> Floats:
+def _nearest(sample: CellTerms, unit: Callable[[ServingCell], Hashable], bound: Floats) -> Floats:
     """The ratio to the roofline of the nearest cell by load, layout and lengths."""
     names = [unit(cell) for cell in sample.cells]
     ratio, log = np.log(sample.measured) - bound, np.zeros(len(names))
@@ -231,7 +237,9 @@ def _nearest(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) ->
     return log
 
 
-def _boosted(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) -> HeldOut | None:
+def _boosted(
+    sample: CellTerms, unit: Callable[[ServingCell], Hashable], bound: Floats
+) -> HeldOut | None:
     """Gradient boosting on the same features and the geometry; None where it is not installed."""
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor
@@ -248,11 +256,11 @@ def _boosted(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) ->
     return _as_held(sample, log)
 
 
-def _weights(sample: Sample, keep: Floats) -> Floats:
+def _weights(sample: CellTerms, keep: Floats) -> Floats:
     return group_weights(sample.where(keep).cells)
 
 
-def _facts(sample: Sample) -> Floats:
+def _facts(sample: CellTerms) -> Floats:
     """Sizes of model and chip, and which engine."""
     rows = []
     for cell in sample.cells:

@@ -1,7 +1,7 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
 from results.catalog.chip_names import all_named, match
-from results.catalog.chips_data import ChipEntry, Seen, Sku, chips, nearest, require
+from results.catalog.chips_data import ChipEntry, ChipSigns, Sku, chips, nearest, require
 from results.catalog.identity import identify
 from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
@@ -19,12 +19,12 @@ from results.catalog.versions_data import Version, newest_version, versions
 
 __all__ = [
     "ChipEntry",
+    "ChipSigns",
     "KnownLog",
     "Ownership",
     "PriceSheet",
     "Purchase",
     "RentalPrice",
-    "Seen",
     "Sku",
     "Tariff",
     "Version",

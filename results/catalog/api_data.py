@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["ApiOffer", "ApiPrice", "ApiSheet", "api_price", "api_sheet", "api_sheets"]
 
 _FOLDER = Path(__file__).parent / "api"
-# The same as for hours of a chip: fewer offers are no market.
+# The same as for hours of a chip: fewer offers are not a market.
 _LEAST_OFFERS = 3
 
-Kind = Literal["input", "cached", "output"]
+TokenKind = Literal["input", "cached", "output"]
 _Text = Annotated[str, Field(min_length=1, max_length=300)]
 _Usd = Annotated[float, Field(strict=True, gt=0, le=1e4)]
 
@@ -45,7 +45,7 @@ class ApiOffer(Strict):
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     source: _Text
 
-    def usd(self, kind: Kind) -> float | None:
+    def usd(self, kind: TokenKind) -> float | None:
         """USD per million tokens of a kind."""
         return {"input": self.input_usd, "cached": self.cached_usd, "output": self.output_usd}[kind]
 
@@ -102,7 +102,7 @@ def api_sheet(day: str = "") -> ApiSheet | None:
     return sheets[-1] if sheets else None
 
 
-def api_price(sheet: ApiSheet | None, model: str, kind: Kind) -> ApiPrice | None:
+def api_price(sheet: ApiSheet | None, model: str, kind: TokenKind) -> ApiPrice | None:
     """Return what a kind of token of a model is sold for; None where fewer than three sell it."""
     asked = [(offer, offer.usd(kind)) for offer in _offers(sheet, model)]
     prices = sorted(usd for _, usd in asked if usd is not None)

@@ -12,12 +12,12 @@ from pydantic import Field
 from results.catalog.reading import Strict, read_toml
 from suites.base.errors import UserError
 
-__all__ = ["Grid", "grid", "grids"]
+__all__ = ["PowerGrid", "grid", "grids"]
 
 _FILE = Path(__file__).parent / "carbon.toml"
 
 
-class Grid(Strict):
+class PowerGrid(Strict):
     """A country's mean of a year.
 
     Attributes:
@@ -37,9 +37,9 @@ class Grid(Strict):
 
 class _Grids(Strict):
     source: Annotated[str, Field(min_length=1)]
-    grids: Annotated[list[Grid], Field(min_length=1)]
+    grids: Annotated[list[PowerGrid], Field(min_length=1)]
 
-    def by_code(self) -> dict[str, Grid]:
+    def by_code(self) -> dict[str, PowerGrid]:
         return {held.code: held for held in self.grids}
 
 
@@ -53,7 +53,7 @@ def grids() -> _Grids:
     return read_toml(_FILE, _Grids)
 
 
-def grid(name: str, where: str = "--grid") -> Grid:
+def grid(name: str, where: str = "--grid") -> PowerGrid:
     """Find a grid by its code or its region's name.
 
     Args:

@@ -104,18 +104,18 @@ def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     Args:
         name: as somebody wrote it.
         parts: plain part of a name -> id. A part inside a longer one of the same name is not
-            counted, so that "H200 NVL" is no H200.
+            counted, so that "H200 NVL" is not an H200.
     """
     words = plain(name)
     if _SLICE.search(name.lower()):
         return []
-    ids = _found(words, parts)
+    ids = _widest_entries(words, parts)
     if not ids and (without := " ".join(_SIZE.sub("", words).split())) != words:
-        ids = _found(without, parts)
+        ids = _widest_entries(without, parts)
     return list(dict.fromkeys(ids))
 
 
-def _found(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
+def _widest_entries(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     spans = [
         (start, start + len(part.removesuffix(_AND_LETTERS)), entry)
         for part, entry in parts

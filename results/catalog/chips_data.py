@@ -13,7 +13,7 @@ from pydantic import Field
 from results.catalog.reading import Strict, read_toml
 from suites.base.errors import UserError
 
-__all__ = ["ChipEntry", "Seen", "Sku", "chips", "nearest", "rented", "require", "stands"]
+__all__ = ["ChipEntry", "ChipSigns", "Sku", "chips", "nearest", "rented", "require", "stands"]
 
 _FOLDER = Path(__file__).parent / "chips"
 
@@ -41,7 +41,7 @@ class Cpuid(Strict):
     steppings: list[int] = Field(default_factory=list)
     alone: tuple[_Text, ...] = ()
 
-    def is_of(self, seen: Seen) -> bool:
+    def is_of(self, seen: ChipSigns) -> bool:
         """Whether these are the numbers, and the names, that a processor shows."""
         return (
             (self.vendor, self.family) == (seen.vendor, seen.family)
@@ -51,7 +51,7 @@ class Cpuid(Strict):
         )
 
 
-class Seen(NamedTuple):
+class ChipSigns(NamedTuple):
     """What a machine shows of a chip; a tuple, because it is looked up for every result.
 
     Attributes:

@@ -16,7 +16,7 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["CONDITIONS", "Claim", "Condition", "Unit", "claims"]
+__all__ = ["CONDITIONS", "Condition", "PublishedClaim", "Unit", "claims"]
 
 _FOLDER = Path(__file__).parent / "claims"
 
@@ -36,7 +36,7 @@ _Day = Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
 _Length = Annotated[int, Field(strict=True, ge=1, le=10**7)]
 
 
-class Claim(Strict):
+class PublishedClaim(Strict):
     """One figure that somebody published.
 
     Attributes:
@@ -98,7 +98,7 @@ class Claim(Strict):
 
 
 @cache
-def claims() -> dict[str, Claim]:
+def claims() -> dict[str, PublishedClaim]:
     """Read the register by id, newest claim first.
 
     Raises:
@@ -108,8 +108,8 @@ def claims() -> dict[str, Claim]:
     return {claim.id: claim for claim in sorted(read, key=lambda claim: claim.date, reverse=True)}
 
 
-def _checked(path: Path) -> Claim:
-    claim = read_toml(path, Claim)
+def _checked(path: Path) -> PublishedClaim:
+    claim = read_toml(path, PublishedClaim)
     if claim.id != path.stem:
         raise UserError(
             f"has the id {claim.id!r}", where=str(path), expected="the name of its file"

@@ -9,13 +9,13 @@ from results.catalog.chip_names import all_named
 from results.catalog.chips_data import chips, stands
 
 if TYPE_CHECKING:
-    from results.catalog.chips_data import Seen
+    from results.catalog.chips_data import ChipSigns
 
 __all__ = ["identify"]
 
 
 @lru_cache(maxsize=4096)
-def identify(seen: Seen) -> str | None:
+def identify(seen: ChipSigns) -> str | None:
     """Find the catalogue's entry of a chip, None when it is not listed.
 
     The longest matching part of a name wins, so that "H100 PCIe" is not taken for "H100". The

@@ -395,7 +395,7 @@ def prices_as_of(day: str, where: str = "--as-of") -> PriceSheet:
         where: flag, for the message.
 
     Raises:
-        UserError: it is no date, or the first sheet is younger.
+        UserError: it is not a date, or the first sheet is younger.
     """
     require_day(day, where)
     known = prices_known(day)
@@ -524,7 +524,7 @@ def _require_prices(row: Any, where: str) -> None:
     """Make sure that an hour has a price as its reader wrote it, in one currency.
 
     Raises:
-        UserError: there is none, it is no number, or it is in two currencies.
+        UserError: there is none, it is not a number, or it is in two currencies.
     """
     if not isinstance(row, dict):
         return

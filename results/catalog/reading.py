@@ -27,6 +27,6 @@ def read_toml(path: Path, model: type[_Model]) -> _Model:
     """Read one data file.
 
     Raises:
-        UserError: it cannot be read, is no TOML, or a field is unknown, missing or wrong.
+        UserError: it cannot be read, is not TOML, or a field is unknown, missing or wrong.
     """
     return toml_file.read_model(path, model, expected=model.__name__)

@@ -32,7 +32,6 @@ __all__ = [
     "LAWS",
     "OWN_LENGTH",
     "Context",
-    "Evidence",
     "Finding",
     "Judged",
     "Law",
@@ -93,8 +92,15 @@ def copied(prints: Mapping[str, str], known: Mapping[str, str]) -> list[Finding]
         prints: of a signed result, see `fingerprints`.
         known: such digests, and the result that brought them.
     """
-    found = [(ONE_ANSWER if one.where == NONCE else SAMPLES, one) for one in copies(prints, known)]
-    return [_finding(law, one, one.reason, law.outcome) for law, one in found if one.reason]
+    copied_figures = [
+        (ONE_ANSWER if figure.where == NONCE else SAMPLES, figure)
+        for figure in copies(prints, known)
+    ]
+    return [
+        _finding(law, figure, figure.reason, law.outcome)
+        for law, figure in copied_figures
+        if figure.reason
+    ]
 
 
 def ahead(finished_at: str, clock: datetime) -> list[Finding]:
@@ -110,21 +116,21 @@ def ahead(finished_at: str, clock: datetime) -> list[Finding]:
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
     """Return the worst outcome."""
-    found = {finding.outcome for finding in findings}
-    return "refused" if "refused" in found else "flagged" if found else "accepted"
+    outcomes = {finding.outcome for finding in findings}
+    return "refused" if "refused" in outcomes else "flagged" if outcomes else "accepted"
 
 
 def rules(findings: Sequence[Finding], outcome: Outcome) -> list[str]:
     """Name the rules of one outcome, each once, in the order of the table."""
-    return list(dict.fromkeys(one.rule for one in findings if one.outcome == outcome))
+    return list(dict.fromkeys(finding.rule for finding in findings if finding.outcome == outcome))
 
 
 def _judged(claims: Sequence[tuple[Claim, Context]]) -> list[Judged]:
     alike: dict[frozenset[str], list[_Judging]] = {}
     judging = [_Judging(*pair) for pair in claims]
-    for one in judging:
-        metrics = frozenset([item.metric for item in one.claim.measurements])
-        alike.setdefault(metrics, []).append(one)
+    for pending in judging:
+        metrics = frozenset([item.metric for item in pending.claim.measurements])
+        alike.setdefault(metrics, []).append(pending)
     for metrics, several in alike.items():
         for law in _laws_of(metrics):
             for one in several:
@@ -134,7 +140,7 @@ def _judged(claims: Sequence[tuple[Claim, Context]]) -> list[Judged]:
 
 
 class _Judging:
-    """A claim that laws are held against."""
+    """A claim that laws are applied to."""
 
     __slots__ = ("claim", "context", "findings", "held")
 
@@ -145,11 +151,11 @@ class _Judging:
         self.findings: list[Finding] = []
 
     def hold(self, law: Law) -> None:
-        for one in law.find(self.claim, self.context):
+        for figure in law.find(self.claim, self.context):
             self.held += 1
-            if one.reason is not None:
+            if figure.reason is not None:
                 outcome = law.outcome if self.claim.statement else "flagged"
-                self.findings.append(_finding(law, one, one.reason, outcome))
+                self.findings.append(_finding(law, figure, figure.reason, outcome))
 
     def judged(self) -> Judged:
         unchecked = (
@@ -164,7 +170,7 @@ def _laws_of(metrics: frozenset[str]) -> tuple[Law, ...]:
     return tuple(law for law in LAWS if not law.needs or law.needs & metrics)
 
 
-def _finding(law: Law, held: Held, reason: str, outcome: Outcome) -> Finding:
+def _finding(law: Law, held: CheckedFigure, reason: str, outcome: Outcome) -> Finding:
     return Finding(
         rule=law.name,
         outcome=outcome,

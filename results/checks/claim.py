@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from results.catalog import ChipEntry
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
     from results.statement.reported import ReportedResult
     from results.statement.statement import Engine, Measurement, Predicate, Statement
     from suites.base.records import Label
@@ -85,7 +85,7 @@ class ClaimedPoint:
         exact: lengths are exact and figures are medians with intervals, as our own suites give.
         valid: the run itself does not call the point invalid.
         items: all figures.
-        figures: by metric and rank: a percentile, "mean", or None for what is no latency.
+        figures: by metric and rank: a percentile, "mean", or None for what is not a latency.
     """
 
     suite: str
@@ -112,12 +112,12 @@ class ClaimedPoint:
 
     def ranks(self, metric: str) -> dict[float, Measurement]:
         """Return the percentiles of a latency, in ascending order."""
-        found = {
+        by_rank = {
             rank: item
             for (name, rank), item in self.figures.items()
             if name == metric and isinstance(rank, float) and item.value > 0
         }
-        return dict(sorted(found.items()))
+        return dict(sorted(by_rank.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,13 +145,15 @@ class Claim:
     own: Geometry | None = None
 
     @cached_property
-    def what(self) -> Served | None:
+    def what(self) -> ServedModel | None:
         """The model at its narrowest width; None where it is unknown or there are several."""
         named = {model for model, _ in self.models}
         if len(named) != 1:
             return None
-        found = [served(*one, otherwise=NARROWEST_BITS, own=self.own) for one in self.models]
-        return min(filter(None, found), key=lambda one: one.bits, default=None)
+        candidates = [
+            served(*stated, otherwise=NARROWEST_BITS, own=self.own) for stated in self.models
+        ]
+        return min(filter(None, candidates), key=lambda model: model.bits, default=None)
 
     @cached_property
     def attested(self) -> bool:
@@ -294,8 +296,8 @@ def case_load(suite: str, case: str) -> Mapping[str, float]:
     shape, *parts = case.split("/")
     words = _WORDS.get(suite, {}) if shape in _SHAPES else {}
     named = (word for part in parts if (word := _WORD.fullmatch(part)))
-    found = {words[word[1]]: float(word[2]) for word in named if word[1] in words}
-    return {name: value for name, value in found.items() if value > 0}
+    numbers = {words[word[1]]: float(word[2]) for word in named if word[1] in words}
+    return {name: value for name, value in numbers.items() if value > 0}
 
 
 def _stated(labels: Mapping[str, Label], names: Sequence[str]) -> float | None:
@@ -311,13 +313,13 @@ def _speculates(name: str, value: Label) -> bool:
 
 def series(claim: Claim) -> Iterator[list[tuple[float, Measurement]]]:
     """Yield the percentiles of each distribution, in ascending order of rank."""
-    found: dict[tuple[str, ...], list[tuple[float, Measurement]]] = {}
+    by_case: dict[tuple[str, ...], list[tuple[float, Measurement]]] = {}
     for item in claim.measurements:
         rank = rank_of(item)
         if isinstance(rank, float):
             meter = str(item.labels.get("meter", ""))
             part = str(item.labels.get("turn", item.labels.get("adapter", "")))
             key = (item.suite, item.case, item.metric, item.method, meter, part)
-            found.setdefault(key, []).append((rank, item))
-    for ranked in found.values():
+            by_case.setdefault(key, []).append((rank, item))
+    for ranked in by_case.values():
         yield sorted(ranked, key=lambda pair: pair[0])

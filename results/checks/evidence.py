@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from results.statement.statement import Measurement, Statement
     from suites.base.records import Row
 
-__all__ = ["Evidence", "Harness", "Key", "evidence", "harness_of", "key_of"]
+__all__ = ["Harness", "RowKey", "SampleFigures", "evidence", "harness_of", "key_of"]
 
 # Labels that tell two figures of one case and metric apart.
 _TELLING = ("percentile", "statistic", "meter", "host", "process", "turn", "adapter", "position")
 # And two of one row of a harness' file.
 _OF_FILE = ("scope", "tokens")
 
-Key = tuple[Any, ...]
+RowKey = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class SampleFigures:
     """What raw samples give.
 
     Attributes:
@@ -38,7 +38,7 @@ class Evidence:
         fault: why those that were signed for give no figures; else empty.
     """
 
-    rows: Mapping[Key, Row] = field(default_factory=dict)
+    rows: Mapping[RowKey, Row] = field(default_factory=dict)
     metered: bool = True
     absent: str = ""
     fault: str = ""
@@ -65,28 +65,30 @@ def harness_of(statement: Statement) -> Harness | None:
     return Harness(named.pop() if len(named) == 1 else "", statement.subject[0].name)
 
 
-def evidence(data: bytes, where: str) -> Evidence:
+def evidence(data: bytes, where: str) -> SampleFigures:
     """Compute every figure that a file of raw samples gives; linear in its size.
 
     Args:
         data: whose digest the statement names: who checked that is the caller.
     """
     if len(data) > raw_samples.MOST_BYTES:
-        return Evidence(absent=f"its raw samples are larger than {raw_samples.MOST_BYTES} bytes")
+        return SampleFigures(
+            absent=f"its raw samples are larger than {raw_samples.MOST_BYTES} bytes"
+        )
     try:
         cells = raw_samples.read(data, where)
         rows = rows_of(cells)
         given = {key_of(row): row for row in rows}
     except UserError as error:
-        return Evidence(fault=str(error))
+        return SampleFigures(fault=str(error))
     # Facts beside the samples are free in form; what a summary stumbles over was not its suite's.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         told = printable(str(error))[:80]
-        return Evidence(fault=f"{where}: cannot be summed up: {type(error).__name__}: {told}")
-    return Evidence(rows=given, metered=all(cell.metered for cell in cells))
+        return SampleFigures(fault=f"{where}: cannot be summed up: {type(error).__name__}: {told}")
+    return SampleFigures(rows=given, metered=all(cell.metered for cell in cells))
 
 
-def key_of(item: Measurement | Row) -> Key:
+def key_of(item: Measurement | Row) -> RowKey:
     """Return what tells a figure from all others of its result."""
     names = (*_TELLING, *_OF_FILE) if item.suite == ATTESTED else _TELLING
     return (item.suite, item.case, item.metric, *(item.labels.get(name) for name in names))

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from random import Random
 
     from results.checks.claim import Claim
-    from results.checks.evidence import Evidence
+    from results.checks.evidence import SampleFigures
     from results.statement.nonce import Nonce
     from suites.models import Geometry
 
-__all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Outcome", "at_most"]
+__all__ = ["TOLERANCE", "CheckedFigure", "Context", "Finding", "Law", "Outcome", "at_most"]
 
 Outcome = Literal["accepted", "flagged", "refused"]
 
@@ -45,7 +45,7 @@ class Context:
     samples: Mapping[str, str] = field(default_factory=dict)
     choose: Random | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
-    evidence: Evidence | None = None
+    evidence: SampleFigures | None = None
     model: Geometry | None = None
 
 
@@ -59,7 +59,7 @@ class Finding:
         where: field of the predicate, or case and metric of the figure.
         reason: one line for people, with both numbers.
         formula: of the law.
-        left, right: the two numbers that do not fit, None where they are no numbers.
+        left, right: the two numbers that do not fit, None where they are not numbers.
     """
 
     rule: str
@@ -79,7 +79,7 @@ class Finding:
         return asdict(self)
 
 
-class Held(NamedTuple):
+class CheckedFigure(NamedTuple):
     """One figure that was checked against a law; a result has hundreds, and tuples are made fast.
 
     Attributes:
@@ -118,10 +118,10 @@ class Law:
     find: Callable[[Claim, Context], Iterator[Held]]
 
 
-def at_most(where: str, left: float, right: float, reason: str) -> Held:
+def at_most(where: str, left: float, right: float, reason: str) -> CheckedFigure:
     """Hold `left` ≤ `right`; the reason says {left} and {right} where the numbers stand."""
     if left <= right:
-        return Held(where=where, left=left, right=right)
+        return CheckedFigure(where=where, left=left, right=right)
     # No format: a unit or a name in the reason is a stranger's.
     told = reason.replace("{left}", f"{left:.4g}").replace("{right}", f"{right:.4g}")
-    return Held(where=where, reason=told, left=left, right=right)
+    return CheckedFigure(where=where, reason=told, left=left, right=right)

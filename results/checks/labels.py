@@ -36,7 +36,7 @@ def label_faults(result: Predicate | ReportedResult) -> list[Finding]:
     ]
 
 
-def labels_are_typed(claim: Claim, _: Context) -> Iterator[Held]:
+def labels_are_typed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Hold the labels of a signed result; those of others' files are read with their figures."""
     # Those of version 2 are typed as they are read.
     if claim.predicate is not None and not isinstance(claim.predicate, PredicateV2):
@@ -48,7 +48,7 @@ def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:
         try:
             KNOWN_LABELS.validate_python(item.labels)
         except ValidationError as error:
-            for name in dict.fromkeys(str(one["loc"][0]) for one in error.errors()):
+            for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()):
                 value = json.dumps(item.labels[name])[:_SHOWN]
                 yield (
                     f"measurements.{at}.labels.{name}",

@@ -82,7 +82,7 @@ WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "pr
 _WINDOWS, _MORE_S = 1.1, 1.0
 
 
-def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
+def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Catalogue entry, count and memory are what driver, CPUID and kernel showed."""
     predicate = claim.predicate
     if predicate is None:
@@ -102,7 +102,7 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     yield from _on_the_bus(claim, machine)
     if chip.kind == "gpu":
         missing = "names a GPU, and no driver" if machine.driver is None else None
-        yield Held(where="machine.driver", reason=missing)
+        yield CheckedFigure(where="machine.driver", reason=missing)
     most_, told = _most_chips(claim, machine)
     if most_ is not None:
         yield at_most("machine.chip.count", chip.count, most_, f"{{left}} are claimed, {told}")
@@ -124,19 +124,21 @@ def _kinds_agree(stated: str, listed: str) -> bool:
     return stated == listed if "cpu" in {stated, listed} or listed == "gpu" else True
 
 
-def _said_by_file(claim: Claim, chip: Chip) -> Iterator[Held]:
+def _said_by_file(claim: Claim, chip: Chip) -> Iterator[CheckedFigure]:
     """A harness' file may say itself what it ran on: by name, and how many of them."""
     for name in map(str, said_by_file(claim, "chip")):
         meant = catalog.match(name)
         same = meant == chip.catalog_id if meant else name == chip.name
         reason = f"the file names {name[:60]!r}, the result {(chip.catalog_id or chip.name)[:60]!r}"
-        yield Held(where="machine.chip", reason=None if same else reason)
+        yield CheckedFigure(where="machine.chip", reason=None if same else reason)
     for count in said_by_file(claim, "count") if chip.kind != "cpu" else ():
         reason = f"the file says {count} chips, the result {chip.count}"
-        yield Held(where="machine.chip.count", reason=None if count == chip.count else reason)
+        yield CheckedFigure(
+            where="machine.chip.count", reason=None if count == chip.count else reason
+        )
 
 
-def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[Held]:
+def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Each point is as long, and rests on as many samples, as the profile promises."""
     predicate = claim.predicate
     if predicate is None:
@@ -158,7 +160,7 @@ def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[Held]:
                 pass
 
 
-def intervals_have_a_width(claim: Claim, _: Context) -> Iterator[Held]:
+def intervals_have_a_width(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Clocks of nanoseconds never give the same figure in several processes."""
     if claim.predicate is None:
         return
@@ -173,10 +175,10 @@ def intervals_have_a_width(claim: Claim, _: Context) -> Iterator[Held]:
             reason = f"has no interval, though {item.n} samples lie behind it"
         elif item.low == item.high:
             reason = f"has an interval of no width, of {item.n} samples"
-        yield Held(where=place_of(item), reason=reason, left=item.low, right=item.high)
+        yield CheckedFigure(where=place_of(item), reason=reason, left=item.low, right=item.high)
 
 
-def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
+def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     predicate = claim.predicate
     if predicate is None:
         return
@@ -184,14 +186,16 @@ def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
     try:
         started, finished = _time(run.started_at), _time(run.finished_at)
     except ValueError:
-        yield Held(where="run", reason=f"{run.started_at} or {run.finished_at} is not a date")
+        yield CheckedFigure(
+            where="run", reason=f"{run.started_at} or {run.finished_at} is not a date"
+        )
         return
     if finished < started:
         reason = f"ends at {run.finished_at}, before it began {run.started_at}"
         ends = started.timestamp(), finished.timestamp()
-        yield Held(where="run.finished_at", reason=reason, left=ends[0], right=ends[1])
+        yield CheckedFigure(where="run.finished_at", reason=reason, left=ends[0], right=ends[1])
     if context.now and finished > context.now + _CLOCK_SKEW:
-        yield Held(
+        yield CheckedFigure(
             where="run.finished_at",
             reason=f"{run.finished_at} lies in the future",
             left=finished.timestamp(),
@@ -199,7 +203,7 @@ def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
         )
 
 
-def runs_have_been(claim: Claim, context: Context) -> Iterator[Held]:
+def runs_have_been(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     """No run lies ahead of the reader: an archive without a log's time is held so too."""
     if claim.predicate and context.clock:
         yield from before(claim.predicate.run.finished_at, context.clock)
@@ -220,7 +224,7 @@ def before(ended: str, clock: datetime) -> Iterator[Held]:
     )
 
 
-def meters_are_instruments(claim: Claim, _: Context) -> Iterator[Held]:
+def meters_are_instruments(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A meter's accuracy is that of an instrument, and it was calibrated before it measured."""
     predicate = claim.predicate
     if predicate is None:
@@ -235,7 +239,7 @@ def meters_are_instruments(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most("meters", accuracy, high, reason)
         if meter.calibrated_at is not None:
             odd = _miscalibrated(meter.calibrated_at, predicate.run.finished_at)
-            yield Held(where="meters", reason=odd)
+            yield CheckedFigure(where="meters", reason=odd)
 
 
 def _miscalibrated(calibrated: str, ended: str) -> str | None:
@@ -252,7 +256,7 @@ def _miscalibrated(calibrated: str, ended: str) -> str | None:
     return f"was calibrated at {calibrated}, after the run ended at {ended}" if after else None
 
 
-def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[Held]:
+def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Everything timed, one thing after another, takes no longer than the run did."""
     predicate = claim.predicate
     if predicate is None:
@@ -288,7 +292,7 @@ def _measured_s(point: ClaimedPoint) -> float | None:
     return latency.n / rate.value if latency and rate else None
 
 
-def _served(point: ClaimedPoint, profile: str, *, own_length: bool) -> Iterator[Held]:
+def _served(point: ClaimedPoint, profile: str, *, own_length: bool) -> Iterator[CheckedFigure]:
     latency, rate = point.get("e2e", 50.0), point.get("request_throughput")
     failed = point.figures.get(("failed", None))
     if failed and point.valid:
@@ -310,7 +314,7 @@ def _served(point: ClaimedPoint, profile: str, *, own_length: bool) -> Iterator[
         yield at_most(where, latency.n / most(rate), longest, reason)
 
 
-def _quick(point: ClaimedPoint, latency: Measurement, processes: float) -> Iterator[Held]:
+def _quick(point: ClaimedPoint, latency: Measurement, processes: float) -> Iterator[CheckedFigure]:
     """A quick point ends after a number of requests that its load gives."""
     streams = point.load.get("concurrency")
     requests = max(_QUICK_CLOSED, _QUICK_EACH * streams) if streams else None
@@ -325,7 +329,7 @@ def _quick(point: ClaimedPoint, latency: Measurement, processes: float) -> Itera
         yield at_most(place_of(latency), math.floor(asked * (1 - _FAILURES)), latency.n, reason)
 
 
-def _isolated(point: ClaimedPoint, profile: str) -> Iterator[Held]:
+def _isolated(point: ClaimedPoint, profile: str) -> Iterator[CheckedFigure]:
     item = point.get("tpot", 50.0) or point.get("ttft", 50.0)
     if item is None:
         return
@@ -381,7 +385,7 @@ def _bus_ids(machine: Machine) -> Sequence[str]:
     return machine.chip.pci if isinstance(machine.chip, ChipV2) else ()
 
 
-def _on_the_bus(claim: Claim, machine: Machine) -> Iterator[Held]:
+def _on_the_bus(claim: Claim, machine: Machine) -> Iterator[CheckedFigure]:
     """A device of the bus that is known is the chip claimed; one that is not has its maker."""
     if claim.chip is None or not claim.chip.pci:
         return
@@ -394,7 +398,7 @@ def _on_the_bus(claim: Claim, machine: Machine) -> Iterator[Held]:
         elif makers.get(pci[:4]) != claim.chip.vendor:
             maker = makers.get(pci[:4], "another maker")
             reason = f"{claim.chip.id} is by {claim.chip.vendor}, {pci} by {maker}"
-        yield Held(where=where, reason=reason)
+        yield CheckedFigure(where=where, reason=reason)
 
 
 @cache
@@ -420,7 +424,7 @@ def _most_chips(claim: Claim, machine: Machine) -> tuple[float | None, str]:
     if machine.chip.kind == "cpu":
         cpus = _listed_cpus(machine.conditions.get("numa_cpus"))
         return min(machine.cpu_cores, cpus or machine.cpu_cores), "the machine shows {right}"
-    cards = {found[1] for name in machine.conditions if (found := _GPU.match(name))}
+    cards = {card[1] for name in machine.conditions if (card := _GPU.match(name))}
     if cards:
         return len(cards), "the driver shows {right}"
     # Of one card a driver may say nothing, as of a part of it or of a module. Several are listed.
@@ -435,7 +439,7 @@ def _listed_cpus(listed: Label | None) -> int | None:
     ranges = (
         part for node in listed.split(";") for part in node.strip().partition(" ")[2].split(",")
     )
-    spans = [found for part in ranges if (found := _CPUS.fullmatch(part.strip()))]
+    spans = [span for part in ranges if (span := _CPUS.fullmatch(part.strip()))]
     return sum(int(span[2] or span[1]) - int(span[1]) + 1 for span in spans) or None
 
 

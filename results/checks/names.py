@@ -63,7 +63,7 @@ _QUANTIZED = 8.0
 _NEAR = 1e-5  # a rate stands in the path with six digits
 
 
-def metrics_are_known(claim: Claim, _: Context) -> Iterator[Held]:
+def metrics_are_known(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for item in claim.measurements:
         metric = METRICS.get(item.metric)
         reason = None
@@ -74,43 +74,43 @@ def metrics_are_known(claim: Claim, _: Context) -> Iterator[Held]:
         elif item.n == 0:
             reason = "has no sample behind it"
         if reason:
-            yield Held(where=place_of(item), reason=reason)
+            yield CheckedFigure(where=place_of(item), reason=reason)
 
 
-def cases_are_their_labels(claim: Claim, _: Context) -> Iterator[Held]:
+def cases_are_their_labels(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """The load in a case's name is the load in its labels, and a number is one."""
     if claim.predicate is None:
         return
     suites = set(claim.predicate.run.suites)
     for item in claim.measurements:
         if reason := _odd(item, suites):
-            yield Held(where=place_of(item), reason=reason)
+            yield CheckedFigure(where=place_of(item), reason=reason)
 
 
-def one_model_is_measured(claim: Claim, _: Context) -> Iterator[Held]:
+def one_model_is_measured(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     if claim.predicate is None:
         return
     named = sorted({f"{engine.model} {engine.precision}" for engine in claim.predicate.engines})
     reason = f"{', '.join(named)[:200]} in one result: no figure says of which it is"
-    yield Held(where="engines", reason=reason if len(named) > 1 else None)
+    yield CheckedFigure(where="engines", reason=reason if len(named) > 1 else None)
     yield from _said_by_file(claim)
 
 
-def _said_by_file(claim: Claim) -> Iterator[Held]:
+def _said_by_file(claim: Claim) -> Iterator[CheckedFigure]:
     """A harness' file may name the model and precision itself; a path says neither."""
     engines = claim.predicate.engines if claim.predicate else ()
     for engine in engines:
         for name in map(str, said_by_file(claim, "model")):
             differs = known_as(name) not in {None, known_as(engine.model)}
             reason = f"the file says {name[:60]!r}, the result {engine.model[:60]!r}"
-            yield Held(where="engines.model", reason=reason if differs else None)
+            yield CheckedFigure(where="engines.model", reason=reason if differs else None)
         for width in map(str, said_by_file(claim, "precision")):
             differs = width.lower() != engine.precision.lower()
             reason = f"the file says {width[:60]!r}, the result {engine.precision[:60]!r}"
-            yield Held(where="engines.precision", reason=reason if differs else None)
+            yield CheckedFigure(where="engines.precision", reason=reason if differs else None)
 
 
-def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[Held]:
+def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Weights are no narrower by the model's name or the engine's flags than is stated."""
     for engine in claim.predicate.engines if claim.predicate else ():
         stated = bits_of(engine.precision)
@@ -151,29 +151,31 @@ def first_day(version: Version) -> str:
     return (version.date - _BEFORE_RELEASE).isoformat()
 
 
-def software_is_stated(claim: Claim, _: Context) -> Iterator[Held]:
+def software_is_stated(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A figure without its engine or code cannot be repeated."""
     predicate = claim.predicate
     if predicate is None:
         return
     suites = {item.suite for item in predicate.measurements}
     if suites & {"inference", "serving"} and not predicate.engines:
-        yield Held(where="engines", reason="tokens were measured, but no engine is named")
+        yield CheckedFigure(where="engines", reason="tokens were measured, but no engine is named")
     if predicate.source.modified:
-        yield Held(where="source", reason="measured by code that differed from its commit")
+        yield CheckedFigure(where="source", reason="measured by code that differed from its commit")
 
 
-def suite_is_known(claim: Claim, _: Context) -> Iterator[Held]:
+def suite_is_known(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     if claim.predicate is None:
         return
     version = claim.predicate.run.suite_version
     known = catalog.versions().get(version)
     if known is None:
-        yield Held(where="run.suite_version", reason=f"{version} is not a released version")
+        yield CheckedFigure(
+            where="run.suite_version", reason=f"{version} is not a released version"
+        )
     elif claim.predicate.run.finished_at[:10] < first_day(known):
         ended = claim.predicate.run.finished_at[:10]
         reason = f"ended on {ended}, {version} was released on {known.date}"
-        yield Held(where="run.finished_at", reason=reason)
+        yield CheckedFigure(where="run.finished_at", reason=reason)
 
 
 def _odd_kernel(item: Measurement) -> str | None:
@@ -184,9 +186,9 @@ def _odd_kernel(item: Measurement) -> str | None:
         return None
     told = (parts[0], parts[1], "hot" if parts[-1] == "hot" else "cold")
     stated = (family, dtype, "cold" if cache is None else cache)
-    for name, ours, theirs in zip(("family", "dtype", "cache"), told, stated, strict=True):
-        if ours != theirs:
-            return f"its case says {name} {ours[:40]}, its label {str(theirs)[:40]}"
+    for name, in_case, in_label in zip(("family", "dtype", "cache"), told, stated, strict=True):
+        if in_case != in_label:
+            return f"its case says {name} {in_case[:40]}, its label {str(in_label)[:40]}"
     return None
 
 

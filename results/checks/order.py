@@ -28,7 +28,7 @@ __all__ = [
     "values_lie_in_their_interval",
 ]
 
-# Rounding of published figures; a quantile by interpolation is no sample.
+# Rounding of published figures; a quantile by interpolation is not a sample.
 _ROUNDED = 1.02
 # Published lengths are what was asked for: answers may be shorter by a fifth.
 _ASKED_FOR = 1.35
@@ -59,22 +59,22 @@ _APART = (
 )  # fmt: skip
 
 
-def values_lie_in_their_interval(claim: Claim, _: Context) -> Iterator[Held]:
+def values_lie_in_their_interval(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for item in claim.measurements:
         low = item.value if item.low is None else item.low
         high = item.value if item.high is None else item.high
         where = place_of(item)
         if item.value < 0 and item.metric not in _SIGNED:
-            yield Held(
+            yield CheckedFigure(
                 where=where, reason=f"is negative: {item.value:g}", left=item.value, right=0.0
             )
         elif not low <= item.value <= high:
             bound = low if item.value < low else high
             reason = f"{item.value:g} lies outside its interval [{low:g}, {high:g}]"
-            yield Held(where=where, reason=reason, left=item.value, right=bound)
+            yield CheckedFigure(where=where, reason=reason, left=item.value, right=bound)
 
 
-def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[Held]:
+def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for ranked in series(claim):
         for (p, lower), (q, upper) in pairwise(ranked):
             if p < q:
@@ -82,7 +82,7 @@ def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[Held]:
                 yield at_most(place_of(lower), lower.value, upper.value, reason)
 
 
-def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[Held]:
+def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """End-to-end = TTFT + TPOT × (OSL − 1) of each request, so that quantiles dominate.
 
     P(X + Y > x + y) ≤ P(X > x) + P(Y > y): half of all requests end by the sum of both p90.
@@ -97,7 +97,7 @@ def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[Held]:
             yield from _sums(point, point.load["osl"] - 1)
 
 
-def _sums(point: ClaimedPoint, steps: float) -> Iterator[Held]:
+def _sums(point: ClaimedPoint, steps: float) -> Iterator[CheckedFigure]:
     slack = _ROUNDED if point.exact else _ASKED_FOR
     ranks, paces = point.ranks("e2e"), point.ranks("tpot")
     for rank, whole in ranks.items():
@@ -118,7 +118,7 @@ def _sums(point: ClaimedPoint, steps: float) -> Iterator[Held]:
             yield at_most(place_of(total), least(total), most_ms, reason)
 
 
-def clocks_agree(claim: Claim, _: Context) -> Iterator[Held]:
+def clocks_agree(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """The client waits no less than the engine works, and a crowd no less than one alone."""
     alone = [
         item
@@ -127,11 +127,13 @@ def clocks_agree(claim: Claim, _: Context) -> Iterator[Held]:
         if (item := point.get("tpot", 50.0))
     ]
     for point in claim.points:
-        for ours, theirs in (("tpot", "engine_tpot"), ("ttft", "engine_ttft")):
-            seen, said = point.get(ours, 50.0), point.get(theirs)
-            if seen and said:
+        for client_metric, engine_metric in (("tpot", "engine_tpot"), ("ttft", "engine_ttft")):
+            by_client, by_engine = point.get(client_metric, 50.0), point.get(engine_metric)
+            if by_client and by_engine:
                 reason = "the engine says {left} ms, its client saw {right} ms"
-                yield at_most(place_of(seen), least(said) * _CLOCKS, most(seen), reason)
+                yield at_most(
+                    place_of(by_client), least(by_engine) * _CLOCKS, most(by_client), reason
+                )
         pace = point.get("tpot", 50.0) if point.exact and point.suite == "serving" else None
         if pace and alone:
             fastest = min(map(least, alone))
@@ -193,7 +195,7 @@ def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(where, low, most(seen), "1 ÷ TPOT is {left} tokens/s, {right} are stated")
 
 
-def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[Held]:
+def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for point in claim.points:
         good, all_ = point.get("goodput"), point.get("request_throughput")
         if good and all_:
@@ -205,11 +207,13 @@ def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(failed), failed.value, failed.n, reason)
 
 
-def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[Held]:
+def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     seen: dict[tuple[object, ...], float] = {}
     for item in claim.measurements:
         key = (item.suite, item.case, item.metric, item.method, *map(item.labels.get, _APART))
         if key in seen:
             reason = f"stands twice: {seen[key]:g} and {item.value:g}"
-            yield Held(where=place_of(item), reason=reason, left=seen[key], right=item.value)
+            yield CheckedFigure(
+                where=place_of(item), reason=reason, left=seen[key], right=item.value
+            )
         seen[key] = item.value

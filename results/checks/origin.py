@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from results.checks.claim import place_of
-from results.checks.finding import Held
+from results.checks.finding import CheckedFigure
 from results.statement.nonce import seed_of
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import UserError
@@ -37,28 +37,28 @@ _TELLING = 8
 NONCE = "run.nonce"  # its name among fingerprints
 
 
-def nonce_is_ours(claim: Claim, context: Context) -> Iterator[Held]:
+def nonce_is_ours(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     if context.nonce in {"unknown", "used", "expired"}:
         reasons = {
             "unknown": "was not issued by this log with this not_before",
             "used": "was used by another result",
             "expired": "was issued too long ago",
         }
-        yield Held(where="run.nonce", reason=reasons[context.nonce])
+        yield CheckedFigure(where="run.nonce", reason=reasons[context.nonce])
         return
     run = claim.predicate.run if claim.predicate else None
     if run and run.nonce is not None and run.seed != seed_of(run.nonce):
         reason = f"{run.seed} does not come from the challenge: inputs may be older"
-        yield Held(where="run.seed", reason=reason)
+        yield CheckedFigure(where="run.seed", reason=reason)
     for item in claim.measurements if run else ():
         seed = item.labels.get("question_seed")
         # True is 1 to Python, and nothing of the kind elsewhere.
         if run and item.suite == QUALITY and (type(seed) is not int or seed != run.seed):
             reason = "its questions are not made from the run's seed"
-            yield Held(where=place_of(item), reason=reason)
+            yield CheckedFigure(where=place_of(item), reason=reason)
 
 
-def outputs_come_from_the_seed(claim: Claim, context: Context) -> Iterator[Held]:
+def outputs_come_from_the_seed(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     """Elements of a few kernel outputs, computed again from the challenge's seed.
 
     Flags: NumPy's stream of random numbers may change between its versions.
@@ -70,9 +70,9 @@ def outputs_come_from_the_seed(claim: Claim, context: Context) -> Iterator[Held]
         return
     if not predicate.outputs:
         reason = "kernels ran for a challenge, but no element of an output is given"
-        yield Held(where="outputs", reason=reason)
+        yield CheckedFigure(where="outputs", reason=reason)
     for case, reason in _recomputed(predicate, context.choose):
-        yield Held(where=case, reason=reason)
+        yield CheckedFigure(where=case, reason=reason)
 
 
 def _recomputed(predicate: Predicate, choose: Random) -> Iterator[tuple[str, str]]:
@@ -101,7 +101,7 @@ def _recomputed(predicate: Predicate, choose: Random) -> Iterator[tuple[str, str
             yield output.case, f"its output is not that of seed {run.seed}: off by {max(off):.2g}"
 
 
-def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[Held]:
+def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     """What a statement says of its job is its own word; the certificate has it from GitHub."""
     if claim.predicate is None:
         return
@@ -118,23 +118,23 @@ def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[Held]:
         certified = context.claims.get(name)
         if value and certified and value != certified:
             reason = f"{value} is stated, the certificate of the job says {certified}"
-            yield Held(where=where, reason=reason)
+            yield CheckedFigure(where=where, reason=reason)
 
 
-def samples_are_new(claim: Claim, context: Context) -> Iterator[Held]:
-    yield from (one for one in _copies(claim, context) if one.where != NONCE)
+def samples_are_new(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
+    yield from (copy for copy in _copies(claim, context) if copy.where != NONCE)
 
 
-def challenge_has_one_answer(claim: Claim, context: Context) -> Iterator[Held]:
-    yield from (one for one in _copies(claim, context) if one.where == NONCE)
+def challenge_has_one_answer(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
+    yield from (copy for copy in _copies(claim, context) if copy.where == NONCE)
 
 
-def _copies(claim: Claim, context: Context) -> Iterator[Held]:
+def _copies(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     if claim.statement is not None and context.samples:
         yield from copies(fingerprints(claim.statement), context.samples)
 
 
-def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Held]:
+def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[CheckedFigure]:
     """Hold what no two runs share against what is known already.
 
     Args:
@@ -144,7 +144,7 @@ def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Held
     for name, digest in prints.items():
         if other := known.get(digest):
             verb = "is that" if name == NONCE else "are those"
-            yield Held(where=name, reason=f"{verb} of result {other}")
+            yield CheckedFigure(where=name, reason=f"{verb} of result {other}")
 
 
 def fingerprints(statement: Statement) -> dict[str, str]:
@@ -154,7 +154,7 @@ def fingerprints(statement: Statement) -> dict[str, str]:
     of a harness may be behind several results, each of rows of its own.
     """
     measurements = statement.predicate.measurements
-    known = {f"raw samples {one.name}": one.digest.sha256 for one in statement.subject}
+    known = {f"raw samples {file.name}": file.digest.sha256 for file in statement.subject}
     if attested := statement.predicate.run.suites == [ATTESTED]:
         cases = repr(sorted({item.case for item in measurements}))
         known = {

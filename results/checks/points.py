@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from results.checks.claim import number, place_of
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ _JUDGED = (50.0, 99.0)
 _COUNTED = 0.5
 
 
-def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[Held]:
+def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """What a point leaves out may be what speaks against it."""
     for point in claim.points:
         if point.suite != "serving" or not point.exact:
@@ -38,23 +38,23 @@ def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[Held]:
         yield from _instrument(point)
 
 
-def _failures(point: ClaimedPoint) -> Iterator[Held]:
+def _failures(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     rate = point.get("request_throughput")
     if rate:
         missing = None if ("failed", None) in point.figures else "stands without its failures"
-        yield Held(where=place_of(rate), reason=missing)
+        yield CheckedFigure(where=place_of(rate), reason=missing)
 
 
-def _tails(point: ClaimedPoint) -> Iterator[Held]:
+def _tails(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     for metric in _TIMES:
         middle = point.get(metric, 50.0)
         for rank in _TAILS if middle else ():
             if middle and middle.n * (100 - rank) >= 100 and (metric, rank) not in point.figures:
                 reason = f"has no p{rank:g}, though {middle.n} requests lie behind it"
-                yield Held(where=place_of(middle), reason=reason)
+                yield CheckedFigure(where=place_of(middle), reason=reason)
 
 
-def _cached(point: ClaimedPoint) -> Iterator[Held]:
+def _cached(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     """Prompts that a cache knew were not read: no more of them than were said to be shared."""
     item, isl = point.get("cached_tokens"), point.load.get("isl")
     if item is None or not item.n:

@@ -46,7 +46,7 @@ _TOTAL = re.compile(r"total of (\d{1,6})", re.ASCII)
 _MODEL = re.compile(r"model|nameplate|not a measurement", re.ASCII | re.IGNORECASE)
 
 
-def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
+def power_is_possible(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Idle ≤ power ≤ nameplate × chips, of power itself and of J/token × tokens/s."""
     rests = list(_rests(claim))
     idle = min(map(least, rests), default=0.0)
@@ -62,7 +62,7 @@ def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
                 yield from _modelled(claim, point, item)
 
 
-def energy_is_power_over_rate(claim: Claim, _: Context) -> Iterator[Held]:
+def energy_is_power_over_rate(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """J/token = W ÷ (tokens/s), of one meter and one pool."""
     for point in claim.points:
         power = point.get("power")
@@ -80,17 +80,17 @@ def energy_is_power_over_rate(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(where, expected / _ARITHMETIC, most(energy), reason)
 
 
-def joules_have_a_meter(claim: Claim, _: Context) -> Iterator[Held]:
+def joules_have_a_meter(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Energy is by a listed meter, of the scope and method it is listed with, and no model."""
     predicate = claim.predicate
     listed = {meter.name: meter for meter in predicate.meters} if predicate else {}
     for meter in listed.values():
         if meter.method != "model" and _MODEL.search(f"{meter.name} {meter.note}"):
             told = f"{meter.name} is a model by its own words, and listed as {meter.method}"
-            yield Held(where="meters", reason=told)
+            yield CheckedFigure(where="meters", reason=told)
         if _OF_CHIPS.match(meter.name) and meter.scope not in _CHIP_SCOPES:
             told = f"{meter.name[:40]} is a meter of chips, and listed as of the {meter.scope}"
-            yield Held(where="meters", reason=told)
+            yield CheckedFigure(where="meters", reason=told)
     for item in claim.measurements:
         if not _is_energy(item.metric) or item.method == "modelled":
             continue
@@ -100,7 +100,7 @@ def joules_have_a_meter(claim: Claim, _: Context) -> Iterator[Held]:
             odd = f"its scope {str(scope)[:40]!r} is none of {', '.join(sorted(_SCOPES))}"
         elif predicate is not None and item.suite != ATTESTED:  # whose harness has its own meter
             odd = _of_meter(item, listed.get(str(named)))
-        yield Held(where=place_of(item), reason=odd)
+        yield CheckedFigure(where=place_of(item), reason=odd)
 
 
 def _of_meter(item: Measurement, meter: Meter | None) -> str | None:
@@ -140,7 +140,7 @@ def _watts(point: ClaimedPoint) -> Iterator[tuple[Measurement, float, float]]:
             yield item, 0.0, most(item) * 1e3 / least(time)
 
 
-def _modelled(claim: Claim, point: ClaimedPoint, item: Measurement) -> Iterator[Held]:
+def _modelled(claim: Claim, point: ClaimedPoint, item: Measurement) -> Iterator[CheckedFigure]:
     """Joules that a nameplate stands in for are its watts over the rate, neither more nor less."""
     bounds, where = _nameplate_w(claim, item), place_of(item)
     if item.high is None:
@@ -235,7 +235,7 @@ def _rests(claim: Claim) -> Iterator[Measurement]:
             yield item
 
 
-def _awake(claim: Claim, item: Measurement) -> Iterator[Held]:
+def _awake(claim: Claim, item: Measurement) -> Iterator[CheckedFigure]:
     """Hold the idle power of an accelerator against a small part of its nameplate."""
     bounds = _nameplate_w(claim, item)
     if bounds and claim.chip and claim.chip.kind != "cpu":

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from results.checks.claim import least, most, place_of
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def _rates_and_lengths(point: ClaimedPoint) -> Iterator[tuple[Measurement, float
             yield rate, tokens
 
 
-def _latencies_are_stated(point: ClaimedPoint) -> Iterator[Held]:
+def _latencies_are_stated(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     """A rate alone could be anything; one of a saturated load is bounded by what was offered."""
     for metric in SERVED:
         if rate := point.get(metric):
@@ -134,7 +134,7 @@ def _in_flight(
     streams: float,
     *,
     closed: bool,
-) -> Iterator[Held]:
+) -> Iterator[CheckedFigure]:
     share = per_token / 1e3
     where = place_of(rate)
     told = "rate × latency" + (" ÷ OSL" if per_token != 1 else "")
@@ -147,7 +147,7 @@ def _in_flight(
         yield at_most(where, streams * LEAST, high, reason)
 
 
-def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[Held]:
+def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Open loop: completed ≤ offered."""
     for point in claim.points:
         offered, osl = point.load.get("rate"), point.load.get("osl")
@@ -165,7 +165,7 @@ def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(item), least(item), bound, "{left} done, {right} at most asked")
 
 
-def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[Held]:
+def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same isolated case."""
     pairs = {"decode_throughput": ("tpot", "batch"), "prefill_throughput": ("ttft", "isl")}
     for point in claim.points:
@@ -178,7 +178,7 @@ def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[Held]:
             if time is None or tokens not in point.load:
                 if point.exact:
                     reason = f"stands without its {latency} or {tokens}"
-                    yield Held(where=place_of(rate), reason=reason)
+                    yield CheckedFigure(where=place_of(rate), reason=reason)
                 continue
             expected = point.load[tokens] * 1e3
             where, told = place_of(rate), f"rate × {latency}"
@@ -189,12 +189,12 @@ def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(where, expected / _ARITHMETIC, high, reason)
 
 
-def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[Held]:
+def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Bandwidth × time = the bytes that the case is named after."""
     for point in claim.points:
         rate, time = point.get("bandwidth"), point.get("time")
         family, *parts = point.case.split("/")
-        named = [float(found[1]) for part in parts if (found := _SIZE.fullmatch(part))]
+        named = [float(match[1]) for part in parts if (match := _SIZE.fullmatch(part))]
         if not (point.exact and point.suite == "kernels" and family in _MOVERS):
             continue
         if rate and time and named:
@@ -207,7 +207,7 @@ def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(where, size / _ARITHMETIC, moved[1], reason)
 
 
-def rates_are_tokens_over_time(claim: Claim, _: Context) -> Iterator[Held]:
+def rates_are_tokens_over_time(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Total = input + output, and tokens/s = requests/s × tokens, of one window."""
     for point in claim.points:
         put_in, out = point.get("input_throughput"), point.get("output_throughput")
@@ -227,7 +227,7 @@ def rates_are_tokens_over_time(claim: Claim, _: Context) -> Iterator[Held]:
                 yield from _equal(item, span, "requests/s × tokens")
 
 
-def _equal(item: Measurement, span: tuple[float, float], told: str) -> Iterator[Held]:
+def _equal(item: Measurement, span: tuple[float, float], told: str) -> Iterator[CheckedFigure]:
     where = place_of(item)
     yield at_most(where, least(item), span[1] * _ARITHMETIC, f"{{left}}, {told} allows {{right}}")
     yield at_most(where, span[0] / _ARITHMETIC, most(item), f"{{right}}, {told} needs {{left}}")

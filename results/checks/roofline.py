@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from results.catalog.peaks import highest_peak, kernel_peak
 from results.checks.claim import least, most, number, place_of
-from results.checks.finding import TOLERANCE, Held, at_most
+from results.checks.finding import TOLERANCE, CheckedFigure, at_most
 from results.checks.speculation import LENGTHS
 from results.economy.floor import least_time_s, sockets
 
@@ -45,11 +45,11 @@ _DECODED = ("output_throughput", "decode_throughput")
 _LEAST_CACHE_BITS = 4.0
 # Of a CPU or an engine that spills, the host's memory holds weights too.
 _SPILLS = ("offload", "n_gpu_layers", "n_cpu_moe", "cpu_moe")
-# What stands behind a bus or a link is no part of a chip's roofline.
+# What stands behind a bus or a link is not part of a chip's roofline.
 _LINKS = ("host_to_device", "device_to_host", "all_reduce")
 
 
-def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
+def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Attained rate ≤ datasheet peak of its dtype × chips; memory bandwidth likewise."""
     entry = claim.chip
     if entry is None or (entry.kind == "cpu" and claim.statement is None):
@@ -72,7 +72,7 @@ def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(item), least(item), peak * chips * TOLERANCE, reason)
 
 
-def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
+def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A token takes its roofline time at least: weights once a step, cache, and two FLOPs."""
     known = _known(claim)
     if known is None:
@@ -92,7 +92,7 @@ def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
                 yield at_most(place_of(item), least(item), TOLERANCE / shortest, reason)
 
 
-def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
+def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A decode step reads every touched weight once: bytes ÷ TPOT ≤ bandwidth × chips."""
     known = _known(claim)
     bandwidth = known[1].memory_bandwidth_gb_s if known else None
@@ -114,7 +114,7 @@ def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
 
-def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
+def prompts_are_computed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Reading a token costs two FLOPs a weight: FLOPs ÷ TTFT ≤ highest peak × chips."""
     known = _known(claim)
     peak = highest_peak(known[1], known[0].bits) if known else None
@@ -135,7 +135,7 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
 
-def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
+def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """All weights at their narrowest ≤ memory of all chips, with the host's where it holds some."""
     if claim.what is None:
         return

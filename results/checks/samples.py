@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.checks.claim import place_of
 from results.checks.evidence import key_of
-from results.checks.finding import Held
+from results.checks.finding import CheckedFigure
 from results.statement.statement_v2 import ATTESTED
 from results.statement.texts import is_printable, printable
 from suites.meters.windows import ENERGY
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.checks.claim import Claim
-    from results.checks.evidence import Evidence
+    from results.checks.evidence import SampleFigures
     from results.checks.finding import Context
     from results.statement.statement import Measurement
     from suites.base.records import Row
@@ -30,13 +30,13 @@ _ROUNDING = 1e-9
 _AGAINST = {"failed", "cached_tokens", "instrument_ttft_error", "engine_ttft", "engine_tpot"}
 
 
-def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[Held]:
+def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
     """Value, interval, n, unit, method and labels of each figure = those computed again."""
     given = context.evidence
     if claim.statement is None or given is None or given.absent:
         return
     if given.fault:
-        yield Held(where="raw samples", reason=f"give no figures: {given.fault}")
+        yield CheckedFigure(where="raw samples", reason=f"give no figures: {given.fault}")
         return
     for item in claim.measurements:
         row = given.rows.get(key_of(item))
@@ -44,7 +44,7 @@ def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[Held]:
             yield _compared(item, row)
         elif given.metered or item.metric not in ENERGY:
             reason = f"{item.value:.6g} is stated, its raw samples give no such figure"
-            yield Held(where=_where(item), reason=reason, left=item.value)
+            yield CheckedFigure(where=_where(item), reason=reason, left=item.value)
     yield from _hidden(claim, given)
 
 
@@ -77,7 +77,7 @@ def unchecked(claim: Claim, context: Context) -> Iterator[str]:
             )
 
 
-def _compared(item: Measurement, row: Row) -> Held:
+def _compared(item: Measurement, row: Row) -> CheckedFigure:
     where = _where(item)
     numbers = (
         ("", item.value, row.value),
@@ -88,7 +88,7 @@ def _compared(item: Measurement, row: Row) -> Held:
     for name, left, right in numbers:
         if not _same(left, right):
             reason = f"{name}{_shown(left)} is stated, its raw samples give {_shown(right)}"
-            return Held(where=where, reason=reason, left=left, right=_number(right))
+            return CheckedFigure(where=where, reason=reason, left=left, right=_number(right))
     texts: list[tuple[str, Any, Any]] = [
         ("unit", item.unit, row.unit),
         ("method", item.method, row.method),
@@ -104,8 +104,10 @@ def _compared(item: Measurement, row: Row) -> Held:
     for name, told, computed in texts:
         if not _same(told, computed):
             reason = f"{name} {_shown(told)} is stated, its raw samples give {_shown(computed)}"
-            return Held(where=where, reason=reason, left=_number(told), right=_number(computed))
-    return Held(where=where, left=item.value, right=row.value)
+            return CheckedFigure(
+                where=where, reason=reason, left=_number(told), right=_number(computed)
+            )
+    return CheckedFigure(where=where, left=item.value, right=row.value)
 
 
 def _where(item: Measurement) -> str:
@@ -116,10 +118,10 @@ def _where(item: Measurement) -> str:
 def _same(left: Any, right: Any) -> bool:
     if type(left) is type(right) and left == right:
         return True
-    one, other = _number(left), _number(right)
-    if one is None or other is None:
+    number, other_number = _number(left), _number(right)
+    if number is None or other_number is None:
         return type(left) is type(right) and bool(left == right)
-    return isclose(one, other, rel_tol=_ROUNDING, abs_tol=1e-12)
+    return isclose(number, other_number, rel_tol=_ROUNDING, abs_tol=1e-12)
 
 
 def _number(value: Any) -> float | None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from results.checks.claim import number, place_of
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ LENGTHS = 1.06
 _SHARE = re.compile(r"[01](?:\.\d{1,9})?", re.ASCII)
 
 
-def drafts_add_up(claim: Claim, _: Context) -> Iterator[Held]:
+def drafts_add_up(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """1 ≤ tokens a step ≤ drafts + 1, and 1 + the shares accepted up to each place."""
     for point in claim.points:
         item = next((item for item in point.items if "speculation" in item.labels), None)
@@ -38,19 +38,23 @@ def drafts_add_up(claim: Claim, _: Context) -> Iterator[Held]:
         yield from _by_place(item, length, drafts)
 
 
-def _within(item: Measurement, length: float, drafts: float | None) -> Iterator[Held]:
+def _within(item: Measurement, length: float, drafts: float | None) -> Iterator[CheckedFigure]:
     if drafts is not None:
         reason = "accepts {left} tokens a step, drafts and its own make {right}"
         yield at_most(place_of(item), length, (drafts + 1) * (1 + _ROUNDED), reason)
 
 
-def _by_place(item: Measurement, length: float | None, drafts: float | None) -> Iterator[Held]:
+def _by_place(
+    item: Measurement, length: float | None, drafts: float | None
+) -> Iterator[CheckedFigure]:
     told = item.labels.get("acceptance_rates")
     if told is None:
         return
     where, shares = place_of(item), _shares(str(told))
     if shares is None or (drafts is not None and len(shares) > drafts):
-        yield Held(where=where, reason=f"accepts by place {str(told)[:40]!r}: no such shares")
+        yield CheckedFigure(
+            where=where, reason=f"accepts by place {str(told)[:40]!r}: no such shares"
+        )
         return
     rises = max((after - before for before, after in pairwise(shares)), default=0.0)
     yield at_most(where, rises, _ROUNDED, "accepts a place more often than the one before")

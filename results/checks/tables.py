@@ -76,7 +76,7 @@ def _tables() -> dict[str, Any]:
             }
             for law in LAWS
         ],
-        "constants": {one.__name__.rpartition(".")[2]: constants(one) for one in _MODULES}
+        "constants": {module.__name__.rpartition(".")[2]: constants(module) for module in _MODULES}
         | {"model_names": constants(model_names)},
         "chips": {entry.id: _chip(entry) for entry in catalog.chips().values()},
         "chip_names": chip_names.named_parts(),
@@ -93,8 +93,11 @@ def _tables() -> dict[str, Any]:
         },
         "units": {metric.name: metric.unit for metric in METRICS.values()},
         "versions": {
-            one.id: {"released": one.date.isoformat(), "first_day": names.first_day(one)}
-            for one in catalog.versions().values()
+            version.id: {
+                "released": version.date.isoformat(),
+                "first_day": names.first_day(version),
+            }
+            for version in catalog.versions().values()
         },
     }
 
@@ -154,9 +157,9 @@ def _plain(value: Any) -> Any:
         case frozenset() | set():
             return sorted(value)
         case dict():
-            return {name: _plain(one) for name, one in value.items()}
+            return {name: _plain(item) for name, item in value.items()}
         case tuple() | list():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case str() | int() | float() | None:
             return value
         case _:

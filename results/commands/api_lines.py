@@ -1,4 +1,4 @@
-"""The end of `fenmark cost`: from when on a machine of one's own beats an API, as lines."""
+"""The end of `fenmark cost`: from when on a machine of your own beats an API, as lines."""
 
 from __future__ import annotations
 

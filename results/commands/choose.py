@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from results.economy.money_options import with_money
+from results.prediction.cell_options import IslOption, OslOption  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from results.catalog import PriceSheet
-    from results.catalog.carbon_data import Grid
+    from results.catalog.carbon_data import PowerGrid
     from results.economy.own_prices import Own
-    from results.prediction.choose import Choice, Demand, Limits, Options, Ranked
-    from results.prediction.market import Api, Drawn, Market
+    from results.prediction.choose import Demand, LatencyLimits, Options, Ranked, Ranking
+    from results.prediction.market import ChipMarket, Drawn, HostedBill
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
@@ -31,8 +32,8 @@ def choose(
     model: Annotated[
         str, typer.Argument(help="Id of `fenmark model list`, or a config.json or .gguf.")
     ],
-    isl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of a prompt.")] = 1024,
-    osl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of an answer.")] = 1024,
+    isl: IslOption = 1024,
+    osl: OslOption = 1024,
     ttft: Annotated[
         float | None, typer.Option(min=0.001, help="Most ms to the first token.")
     ] = None,
@@ -87,9 +88,9 @@ def choose(
 
     from results.catalog.api_data import api_sheet
     from results.economy.money_options import money_of
-    from results.prediction.choose import Demand, Limits
+    from results.prediction.choose import Demand, LatencyLimits
     from results.prediction.choose import choose as ranked_by_cost
-    from results.prediction.market import Market, at_hand_of, hosted, in_region
+    from results.prediction.market import ChipMarket, at_hand_of, hosted, in_region
     from results.prediction.predict import predictor
     from suites import models
     from suites.base.errors import CheckError, UserError
@@ -99,13 +100,13 @@ def choose(
         raise UserError("one is needed", where="--rps, --users", expected="either of the two")
     geometry = models.load(model)
     demand = Demand(isl, osl, rps, users)
-    limits = Limits(ttft, tpot, percentile)
+    limits = LatencyLimits(ttft, tpot, percentile)
     money = money_of(given)
     at_hand = at_hand_of(chips)
     kind = _class(rental or money.sheet.default_class)
     _one_price(given, at_hand, money.own)
     sheet, mix = in_region(money.sheet, region)
-    market = Market(replace(money, sheet=sheet), kind, frozenset(at_hand))
+    market = ChipMarket(replace(money, sheet=sheet), kind, frozenset(at_hand))
     using = predictor()
     options, unseen = _options(using, geometry, demand, at_hand, engine, precision)
     options = options + _evidence(using, geometry, demand, limits, results)
@@ -187,7 +188,7 @@ def _precisions(text: str | None) -> tuple[str, ...]:
 
 
 def _evidence(
-    using: Predictor, geometry: Geometry, demand: Demand, limits: Limits, folder: Path | None
+    using: Predictor, geometry: Geometry, demand: Demand, limits: LatencyLimits, folder: Path | None
 ) -> Options:
     """What ships of others' figures, and what an archive holds."""
     from results.archive.evidence import sound_records
@@ -230,9 +231,9 @@ class _View:
     using: Predictor
     geometry: Geometry
     demand: Demand
-    limits: Limits
-    market: Market
-    mix: Grid
+    limits: LatencyLimits
+    market: ChipMarket
+    mix: PowerGrid
     margin: float
     top: int
 
@@ -254,7 +255,7 @@ class _View:
         building = Building(self.sheet.pue.value, self.mix)
         return drawn(self.using, self.geometry, ranked, self.demand, building)
 
-    def as_json(self, choice: Choice, api: Api | None) -> dict[str, Any]:
+    def as_json(self, choice: Ranking, api: HostedBill | None) -> dict[str, Any]:
         """All of it; money in the currency that is named."""
         return {
             "model": self.geometry.id,
@@ -322,7 +323,7 @@ class _View:
             "kg_co2e_month": power.kg_co2e if power else None,
         }
 
-    def show(self, terminal: Any, choice: Choice, api: Api | None) -> None:
+    def show(self, terminal: Any, choice: Ranking, api: HostedBill | None) -> None:
         """A table, and what is behind it."""
         from suites.base.terminal import styled
 
@@ -364,7 +365,7 @@ class _View:
             )
         return table
 
-    def _notes(self, choice: Choice) -> Iterator[str]:
+    def _notes(self, choice: Ranking) -> Iterator[str]:
         from results.prediction.choose import METRICS, spread
 
         rest = len(choice.ranked) - self.top
@@ -387,7 +388,7 @@ class _View:
             f"({self.mix.region}), PUE {self.sheet.pue.value:g}"
         )
 
-    def _others(self, choice: Choice, api: Api | None) -> Iterable[str]:
+    def _others(self, choice: Ranking, api: HostedBill | None) -> Iterable[str]:
         from results.economy.number_format import figure
 
         if api:

@@ -70,7 +70,7 @@ def cost(
 ) -> None:
     """Derive what a million tokens cost in signed and in reported results.
 
-    Rent; capital and electricity of chips of one's own; kWh; the distance to one fen, and the
+    Rent; capital and electricity of chips of your own; kWh; the distance to one fen, and the
     physical floor: the datasheet's roofline time at nameplate power. All rows are of one class of
     rental; a chip without a price in it says so. Exits 1 if a result does not verify or a file is
     broken; the others are costed all the same.

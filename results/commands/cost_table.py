@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from results.catalog.carbon_data import Grid
+    from results.catalog.carbon_data import PowerGrid
     from results.economy.apart import Kinds
     from results.economy.costs import CostRow
 
@@ -36,7 +36,7 @@ class CostView:
     currency: str
     per_usd: float
     mix: Kinds | None
-    grid: Grid
+    grid: PowerGrid
     shows_grid: bool
 
 
@@ -60,7 +60,7 @@ def cost_table(
     return table
 
 
-def carbon(row: CostRow, grid: Grid) -> Span | None:
+def carbon(row: CostRow, grid: PowerGrid) -> Span | None:
     """Kilograms of CO₂ equivalent per million tokens, PUE included; None without energy."""
     return row.energy_kwh.times(grid.kg(1.0, row.pue)) if row.energy_kwh else None
 
@@ -94,7 +94,7 @@ def _cells(row: CostRow, view: CostView, *, answers: bool) -> tuple[str, ...]:
 
 
 def _range(row: CostRow, per_usd: float) -> str:
-    """The rent at the ends of the price's range: named apart, for it is no interval."""
+    """The rent at the ends of the price's range: named apart, for it is not an interval."""
     price, rent = row.price, row.rental_usd
     if not price or not rent or price.low == price.high:
         return ""

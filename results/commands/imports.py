@@ -59,7 +59,7 @@ def import_(
             told.append(unread(path, error))
             broken += 1
             continue
-        told.append(_told(path, imported) | {"written": _write(imported, out)})
+        told.append(_summary(path, imported) | {"written": _write(imported, out)})
     if json_:
         print_json(told)
     else:
@@ -121,7 +121,7 @@ def _write(imported: ReportedFile, out: Path) -> str | None:
     return str(path)
 
 
-def _told(path: Path, imported: ReportedFile) -> dict[str, Any]:
+def _summary(path: Path, imported: ReportedFile) -> dict[str, Any]:
     from collections import Counter
 
     from results.checks import judge_reported

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from results.prediction.cell_options import (  # noqa: TC001 - typer reads its types
+    ConcurrencyOption,
+    DpOption,
+    EngineOption,
+    EpOption,
+    IslOption,
+    OslOption,
+    PrecisionOption,
+    TpOption,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.predict import Prediction, Predictor
 
 __all__ = ["predict"]
@@ -110,10 +121,10 @@ def predict(
     if ask:
         _ask(chip, model, setup, plan, json_=json_)
     else:
-        _one(chip, model, (isl, osl, concurrency), setup, explain=explain, json_=json_)
+        _predict_one(chip, model, (isl, osl, concurrency), setup, explain=explain, json_=json_)
 
 
-def _table(using: Predictor, cells: list[Cell], out: Path) -> None:
+def _table(using: Predictor, cells: list[ServingCell], out: Path) -> None:
     import csv
     import io
 
@@ -133,7 +144,7 @@ def _field(value: float | str | None) -> str:
     return value or ""
 
 
-def _one(
+def _predict_one(
     chip: str,
     model: str,
     load: tuple[int, int, int],

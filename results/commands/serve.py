@@ -115,7 +115,7 @@ def serve(
     from results.keys import keyfile
     from results.keys.identity import REGISTERED
     from results.service.addresses import read_network
-    from results.service.api import Limits, create_app
+    from results.service.api import SenderLimits, create_app
     from results.service.api.problems import SAFETY
     from results.service.api.processes import FrontSettings, serve_behind
     from results.service.challenge import Challenges
@@ -130,7 +130,7 @@ def serve(
         raise UserError(
             "is not a folder", where=str(runners), expected="runners' key files, *.toml"
         )
-    limits = Limits(
+    limits = SenderLimits(
         per_minute=per_minute,
         bytes_per_minute=mib_per_minute * 2**20,
         connections=connections,
@@ -179,7 +179,7 @@ def _vouching(
     for organization in organizations:
         if not re.fullmatch(r"https://github\.com/[\w.-]+", organization):
             raise UserError(
-                f"{organization!r} is no organization",
+                f"{organization!r} is not an organization",
                 where="--accept-organization",
                 expected="https://github.com/OWNER",
             )

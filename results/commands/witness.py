@@ -32,7 +32,7 @@ def witness(
     from results.proof import checkpoint
     from results.proof.witness import Witness, create_app
     from results.service.connections import bound, listen
-    from results.service.limits import Limits
+    from results.service.limits import SenderLimits
     from suites.base.locks import held
     from suites.base.terminal import Terminal
 
@@ -51,4 +51,4 @@ def witness(
     app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
     held_here = held(data, busy="is open in another process", remedy=_ONE_MEMORY)
     with held_here, bound(host, port) as (listener, url):
-        listen(app, listener, url, Limits(), {})
+        listen(app, listener, url, SenderLimits(), {})

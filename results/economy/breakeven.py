@@ -17,7 +17,7 @@ _MTOK = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """A month's tokens on machines of one's own, and from an API.
+    """A month's tokens on machines of your own, and from an API.
 
     Attributes:
         machines: that it takes, as measured; whole ones.

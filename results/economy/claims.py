@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from results.catalog import ChipEntry, PriceSheet
-    from results.catalog.claims_data import Claim, Unit
+    from results.catalog.claims_data import PublishedClaim, Unit
     from suites.base.records import Row
 
 __all__ = [
@@ -30,17 +30,17 @@ __all__ = [
     "UNKNOWN_ISL",
     "BestEvidence",
     "Bound",
-    "Evidence",
+    "ClaimEvidence",
+    "ClaimVerdict",
     "Judgement",
     "Needs",
-    "Verdict",
     "best_for",
     "bound_of",
     "judge",
     "needs_of",
 ]
 
-Verdict = Literal[
+ClaimVerdict = Literal[
     "below the physical floor", "below all evidence", "consistent with evidence",
     "untestable as stated",
 ]  # fmt: skip
@@ -59,7 +59,7 @@ UNKNOWN_ISL = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ClaimEvidence:
     """What one measured or reported row shows, per chip.
 
     Attributes:
@@ -98,7 +98,7 @@ class Evidence:
     quick: bool = False
     drafts: str = ""
 
-    def of_all_tokens(self, isl: float, osl: float) -> Evidence:
+    def of_all_tokens(self, isl: float, osl: float) -> ClaimEvidence:
         """Return the same row of output tokens with its input tokens counted too."""
         share = osl / (isl + osl)
 
@@ -139,7 +139,7 @@ class BestEvidence:
     """The evidence that goes furthest towards a claim, in the claim's unit."""
 
     value: float
-    evidence: Evidence
+    evidence: ClaimEvidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,7 @@ class Judgement:
         drafted: evidence with drafts where it goes further; None where the claim makes them.
     """
 
-    verdict: Verdict
+    verdict: ClaimVerdict
     why: str
     bound: Bound | None
     best: BestEvidence | None
@@ -192,7 +192,7 @@ class Judgement:
     drafted: BestEvidence | None = None
 
 
-def judge(claim: Claim, evidence: Iterable[Evidence], sheet: PriceSheet) -> Judgement:
+def judge(claim: PublishedClaim, evidence: Iterable[ClaimEvidence], sheet: PriceSheet) -> Judgement:
     """Judge one claim.
 
     Beyond a datasheet is beyond belief, whatever was measured; then it stands or falls with the
@@ -237,7 +237,7 @@ def _verdict(
     return "consistent with evidence", every if plain else drafting
 
 
-def _beyond(claim: Claim, value: float) -> bool:
+def _beyond(claim: PublishedClaim, value: float) -> bool:
     """Whether the claim promises more than a value."""
     return _further(claim, claim.value, value)
 
@@ -247,7 +247,9 @@ def _further(claim: Claim, value: float, other: float) -> bool:
     return value < other if claim.unit in LOWER_IS_BETTER else value > other
 
 
-def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> BestEvidence | None:
+def best_for(
+    claim: PublishedClaim, evidence: Iterable[ClaimEvidence], cny_per_usd: float
+) -> BestEvidence | None:
     """Return the row that goes furthest, of the claim's model, chip and kind of token.
 
     A claim that does not say which tokens it counts, or counts both, is set beside whatever
@@ -265,11 +267,11 @@ def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> 
     return min(valued, key=lambda best: (sign * best.value, best.evidence.where), default=None)
 
 
-def _counts(claim: Claim, row: Evidence) -> bool:
+def _counts(claim: PublishedClaim, row: ClaimEvidence) -> bool:
     return claim.tokens in {"total", "unstated", "cached", row.tokens}
 
 
-def bound_of(claim: Claim, sheet: PriceSheet) -> Bound | None:
+def bound_of(claim: PublishedClaim, sheet: PriceSheet) -> Bound | None:
     """Return what the datasheets allow; None where no datasheet or no model is known.
 
     A price is bounded by electricity alone: roofline energy x the cheapest listed tariff, PUE 1.
@@ -288,7 +290,7 @@ def bound_of(claim: Claim, sheet: PriceSheet) -> Bound | None:
     return min(bounds, key=lambda bound: (sign * bound.value, bound.chip), default=None)
 
 
-def _bound(claim: Claim, entry: ChipEntry, sheet: PriceSheet) -> float | None:
+def _bound(claim: PublishedClaim, entry: ChipEntry, sheet: PriceSheet) -> float | None:
     if entry.kind in {"system", "cpu"} or entry.power_bounds_w(1) is None:
         return None
     time_s = _least_time_s(claim, entry)
@@ -304,7 +306,7 @@ def _bound(claim: Claim, entry: ChipEntry, sheet: PriceSheet) -> float | None:
     return usd if claim.unit == "USD/Mtok" else usd * sheet.cny_per_usd.value
 
 
-def _least_time_s(claim: Claim, entry: ChipEntry) -> float | None:
+def _least_time_s(claim: PublishedClaim, entry: ChipEntry) -> float | None:
     """Time of the cheapest token that the claim may mean; by the arithmetic units alone."""
     model = served(claim.model, claim.precision, otherwise=_NARROWEST_BITS)
     if model is None:
@@ -314,14 +316,14 @@ def _least_time_s(claim: Claim, entry: ChipEntry) -> float | None:
     return min((time for time in times if time), default=None)
 
 
-def _row(claim: Claim, metric: str) -> Row:
+def _row(claim: PublishedClaim, metric: str) -> Row:
     if metric == "prefill_throughput":
         return one_token_per_s(metric, isl=claim.isl or UNKNOWN_ISL)
     return one_token_per_s(metric, context=claim.isl or 1)
 
 
-def needs_of(claim: Claim, sheet: PriceSheet) -> Needs | None:
-    """Return what a price asks of machine and money; None for what is no price."""
+def needs_of(claim: PublishedClaim, sheet: PriceSheet) -> Needs | None:
+    """Return what a price asks of machine and money; None for what is not a price."""
     if claim.unit not in _MONEY:
         return None
     usd = claim.value if claim.unit == "USD/Mtok" else claim.value / sheet.cny_per_usd.value

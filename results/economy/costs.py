@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from results.economy.economics import Measured
     from results.economy.floor import EnergyFloor
     from results.economy.own_prices import Money
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
     from suites.base.records import Method
 
 __all__ = ["CostRow", "OwnedCost", "PriceUsed", "cost_rows", "price_of"]
@@ -87,7 +87,7 @@ class PriceUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedCost:
-    """What a million tokens cost on chips of one's own.
+    """What a million tokens cost on chips of your own.
 
     Attributes:
         usd: per million tokens: capital and electricity; staff and space where the sheet has them.
@@ -126,7 +126,7 @@ class CostRow:
         flags: what makes the price doubtful.
         owned: None where the sheet has no purchase price, or the power is not known.
         draw_usd: electricity of a million tokens at the power that owning is computed with, the
-            meter's or the nameplate's; None of a CPU, whose cores are no whole chip.
+            meter's or the nameplate's; None of a CPU, whose cores are not a whole chip.
         solved_usd: rent of one right answer; None where no question was asked, or without a rent.
         energy_kwh: kWh per million tokens at the meter, without PUE; None without energy.
         energy_usd: USD per million tokens for electricity alone, with PUE, at the reference
@@ -217,7 +217,7 @@ class _Case:
     rows: Sequence[Measured]
     entry: ChipEntry | None
     count: int
-    served: Served | None
+    served: ServedModel | None
     sheet: PriceSheet
     price: PriceUsed | None
     missing: str
@@ -233,7 +233,7 @@ def cost_rows(
     chip: str | None,
     count: int,
     sheet: PriceSheet,
-    served: Served | None = None,
+    served: ServedModel | None = None,
     rental: str | None = None,
     kind: str = "",
     own: Own | None = None,

@@ -56,7 +56,7 @@ def ownership_usd_per_mtok(
     usd_per_kwh: float,
     tokens_per_s: float,
 ) -> float:
-    """Cost of one's own machine for the time a million tokens take.
+    """Cost of your own machine for the time a million tokens take.
 
     (capex ÷ (life × utilization) + other opex/h + kW × PUE × tariff) ÷ (tokens/h) × 10⁶: capital
     is earned back in the busy hours only.

@@ -14,7 +14,7 @@ from results.catalog.peaks import highest_peak
 if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.economy.economics import Measured
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
 
 __all__ = ["EnergyFloor", "TokenWork", "floor", "least_time_s", "sockets", "work_per_token"]
 
@@ -49,7 +49,7 @@ class EnergyFloor:
     method: str
 
 
-def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> EnergyFloor | None:
+def floor(row: Measured, served: ServedModel, entry: ChipEntry, count: int) -> EnergyFloor | None:
     """Bound the energy of the tokens a row counts.
 
     max(FLOPs / peak, bytes / bandwidth) x nameplate. The peak is the highest of a dtype no
@@ -79,7 +79,9 @@ def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> Energy
     )
 
 
-def least_time_s(row: Measured, served: Served, entry: ChipEntry, count: int) -> dict[str, float]:
+def least_time_s(
+    row: Measured, served: ServedModel, entry: ChipEntry, count: int
+) -> dict[str, float]:
     """Bound the time of a token: by "peak", and by "bandwidth", where the datasheet says them."""
     chips = sockets(entry, count) if entry.kind == "cpu" else count
     peak = highest_peak(entry, served.bits)
@@ -92,7 +94,7 @@ def least_time_s(row: Measured, served: Served, entry: ChipEntry, count: int) ->
     return time_s
 
 
-def work_per_token(row: Measured, served: Served) -> TokenWork:
+def work_per_token(row: Measured, served: ServedModel) -> TokenWork:
     """Work behind one token of a throughput.
 
     Prefill: the prompt's FLOPs and one look at the weights, over its tokens. Decode: one step of
@@ -116,7 +118,7 @@ def work_per_token(row: Measured, served: Served) -> TokenWork:
     )
 
 
-def _decode(served: Served, context: int, batch: int | None) -> TokenWork:
+def _decode(served: ServedModel, context: int, batch: int | None) -> TokenWork:
     """One token of a decode step; of an unknown batch, the weights are read for nobody."""
     geometry = served.geometry
     flops = float(geometry.decode_flops(context))
@@ -125,13 +127,13 @@ def _decode(served: Served, context: int, batch: int | None) -> TokenWork:
     return TokenWork(flops=flops, read_bytes=geometry.kv_bytes(context, _cache_bytes(served)))
 
 
-def _step_bytes(served: Served, context: int, batch: int) -> float:
+def _step_bytes(served: ServedModel, context: int, batch: int) -> float:
     return served.geometry.decode_min_bytes(
         context, batch, bits_per_parameter=served.stored, kv_dtype_bytes=_cache_bytes(served)
     )
 
 
-def _cache_bytes(served: Served) -> float:
+def _cache_bytes(served: ServedModel) -> float:
     return min(served.bits, _WIDEST_CACHE_BITS) / 8
 
 

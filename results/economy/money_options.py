@@ -22,7 +22,7 @@ class MoneyOption:
     """One of them.
 
     Attributes:
-        name: parameter of the command; of `own_prices` where it is no choice of a sheet.
+        name: parameter of the command; of `own_prices` where it is not a choice of a sheet.
         is_file: whether it names a file.
     """
 

@@ -23,7 +23,7 @@ __all__ = ["FEWEST", "ChipOffers", "Offer", "chip_of", "markets", "sheet_of", "t
 FEWEST = 3  # offers that make a price
 _DIGITS = 6  # significant, of what is written
 # What providers call a chip -> its id, the first that is found; names are squeezed first. A form
-# that nobody states is no chip: an H100 of unknown form may be either.
+# that nobody states is not a chip: an H100 of unknown form may be either.
 _NAMES: tuple[tuple[str, str], ...] = (
     (r"h100.*nvl|nvl.*h100|h100nvl|nc\d+adi?sh100", "h100-nvl"),
     (r"gh200.*144g", "gh200-144gb"),

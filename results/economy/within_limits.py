@@ -2,7 +2,7 @@
 
 A search's figure is divided by the chips of the machine, and by the mean power that a meter saw at
 the load that the search found. Nothing is modelled or filled in: without a measured power there is
-no figure for a megawatt, and cores are no chips.
+no figure for a megawatt, and cores are not chips.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from results.economy.economics import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from results.statement.statement import Label, Measurement, Predicate
+    from results.statement.statement import Measurement, Predicate, StatedLabel
 
 __all__ = ["WithinLimits", "within_limits"]
 
@@ -110,7 +110,7 @@ def _power_at(predicate: Predicate, by: str, searched: Measurement) -> Measureme
     return None
 
 
-def _is_point(labels: dict[str, Label], by: str, searched: Measurement) -> bool:
+def _is_point(labels: dict[str, StatedLabel], by: str, searched: Measurement) -> bool:
     """Whether a point is the searched load, under the same conditions."""
     wanted = {name: value for name, value in searched.labels.items() if name not in _OF_SEARCH}
     return labels.get(by) == searched.value and all(

@@ -161,7 +161,7 @@ class KeyFolder:
 
     Attributes:
         runners: in order of the files' names.
-        broken: what is wrong with each file that is no key file.
+        broken: what is wrong with each file that is not a key file.
     """
 
     runners: tuple[Runner, ...] = ()
@@ -258,7 +258,7 @@ def revoked_toml(text: str, where: str, reason: str, now: datetime) -> str:
     """Add a revocation to the text of a key file.
 
     Raises:
-        UserError: it is no key file, or is revoked already.
+        UserError: it is not a key file, or is revoked already.
     """
     runner = read_runner(text, where)
     if runner.revoked_reason:
@@ -310,7 +310,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
     """Read the text of a key file.
 
     Raises:
-        UserError: it is no key file.
+        UserError: it is not a key file.
     """
     return read_to_publish(text, where, registered=registered)[0]
 
@@ -319,7 +319,7 @@ def read_to_publish(text: str, where: str, *, registered: bool = False) -> tuple
     """Read the text of a key file; write it again from what it means, without its comments.
 
     Raises:
-        UserError: it is no key file.
+        UserError: it is not a key file.
     """
     file = toml_file.fitted(toml_file.parse(text, where), _KeyFile, where, expected=_EXPECTED)
     try:

@@ -23,7 +23,7 @@ def load(path: Path) -> CryptoSigner:
     """Load a PKCS#8 PEM private key, Ed25519 or ECDSA P-256.
 
     Raises:
-        UserError: the file is no key, cannot be read, or others may read it.
+        UserError: the file is not a key, cannot be read, or others may read it.
     """
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

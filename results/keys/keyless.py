@@ -77,7 +77,7 @@ class Caller:
         """Take repository and ref from the workflow that is started.
 
         Raises:
-            ValueError: it is no workflow.
+            ValueError: it is not a workflow.
         """
         named = _WORKFLOW.fullmatch(build_config)
         if named is None:
@@ -127,7 +127,7 @@ class KeylessKey(SigstoreKey):
         """Verify a signature whose `bundle` holds certificate, time and log entry.
 
         Raises:
-            UnverifiedSignatureError: it does not hold, or is no keyless signature.
+            UnverifiedSignatureError: it does not hold, or is not a keyless signature.
             UserError: see `require`.
         """
         if "bundle" not in signature.unrecognized_fields:
@@ -192,7 +192,7 @@ class KeylessSigner(Signer):
 
         Raises:
             UserError: see `KeylessKey.require`.
-            CheckError: this is no CI job with an identity, or Sigstore did not answer.
+            CheckError: this is not a CI job with an identity, or Sigstore did not answer.
         """
         from securesystemslib.signer import SigstoreSigner
 

@@ -13,12 +13,12 @@ import numpy as np
 from results.prediction.fit import joint
 
 if TYPE_CHECKING:
-    from results.prediction.fit import Fit, Sample
+    from results.prediction.fit import CellTerms, Fit
 
 __all__ = ["most_telling"]
 
 
-def most_telling(fitted: Fit, candidates: Sample, count: int = 3) -> list[int]:
+def most_telling(fitted: Fit, candidates: CellTerms, count: int = 3) -> list[int]:
     """Places of the candidates to measure, in order."""
     covariance = joint(fitted, candidates)
     noise = fitted.priors.noise**2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["FAULTS", "Cell", "clean", "marked", "read_cells"]
+__all__ = ["FAULTS", "ServingCell", "clean", "marked", "read_cells"]
 
 # Fault -> what it means; a row that has one is left out of training, except `gpus_multiplied`,
 # which is corrected, and `ttft_far_from_kernels`, which TTFT alone is not learnt from.
@@ -51,7 +51,7 @@ _ROUNDED = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class ServingCell:
     """One measured or asked-for point.
 
     Attributes:
@@ -102,7 +102,7 @@ class Cell:
         return (self.concurrency or 1.0) / self.layout.dp
 
 
-def read_cells(path: Path) -> list[Cell]:
+def read_cells(path: Path) -> list[ServingCell]:
     """Read a table of cells in the form of AIConfigurator's measured TTFT and TPOT.
 
     Raises:
@@ -123,7 +123,7 @@ def read_cells(path: Path) -> list[Cell]:
     return [_cell(row) for row in rows]
 
 
-def _cell(row: Mapping[str, str | None]) -> Cell:
+def _cell(row: Mapping[str, str | None]) -> ServingCell:
     text, number = partial(_text, row), partial(_number, row)
     source = text("silicon_data_source")
     concurrency = number("concurrency") or _load(source)
@@ -138,7 +138,7 @@ def _cell(row: Mapping[str, str | None]) -> Cell:
     except UserError:
         chip, reason = "", f"no chip {text('system')[:40]!r} in the catalogue"
     model, day = known_as(text("model_path")) or "", _MEASURED.search(source)
-    cell = Cell(
+    cell = ServingCell(
         id=text("id"),
         chip=chip,
         model=model,
@@ -162,7 +162,7 @@ def _cell(row: Mapping[str, str | None]) -> Cell:
     return replace(cell, faults=_own_faults(cell, wrong, counted=workers is not None))
 
 
-def _own_faults(cell: Cell, wrong: str, *, counted: bool) -> frozenset[str]:
+def _own_faults(cell: ServingCell, wrong: str, *, counted: bool) -> frozenset[str]:
     """Faults that a row shows by itself; `wrong` is that of its layout."""
     whole = cell.mode == "agg"
     tests = {
@@ -227,17 +227,17 @@ def _since_2025(day: re.Match[str]) -> float:
     return (year - 2025) * 365.25 + (month - 1) * 30.44 + date
 
 
-def clean(cells: Sequence[Cell]) -> list[Cell]:
+def clean(cells: Sequence[ServingCell]) -> list[ServingCell]:
     """Flag copies, and return the cells that nothing forbids to learn from."""
     return [cell for cell in marked(cells) if cell.teaches and not cell.reason]
 
 
-def marked(cells: Sequence[Cell]) -> list[Cell]:
+def marked(cells: Sequence[ServingCell]) -> list[ServingCell]:
     """Flag what only other rows show: copies. Of copies the one with fewest faults is kept.
 
     Some dumps round, so two rows of one load are copies where both times agree to 0.2%.
     """
-    kept: dict[tuple[object, ...], list[Cell]] = defaultdict(list)
+    kept: dict[tuple[object, ...], list[ServingCell]] = defaultdict(list)
     copies = set()
     for cell in sorted(cells, key=lambda own: (len(own.faults), own.day is None, own.id)):
         twins = kept[cell.chip, cell.model, cell.engine, cell.isl, cell.osl, cell.concurrency]
@@ -251,6 +251,6 @@ def marked(cells: Sequence[Cell]) -> list[Cell]:
     ]
 
 
-def _same(one: Cell, other: Cell) -> bool:
-    pairs = ((one.ttft_ms, other.ttft_ms), (one.tpot_ms, other.tpot_ms))
+def _same(first: ServingCell, second: ServingCell) -> bool:
+    pairs = ((first.ttft_ms, second.ttft_ms), (first.tpot_ms, second.tpot_ms))
     return all(a is not None and b is not None and abs(a - b) <= _ROUNDED * b for a, b in pairs)

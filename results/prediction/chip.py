@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from results.catalog import ChipEntry
-    from results.prediction.grid import Floats, Grid
-    from results.prediction.tables import Key
+    from results.prediction.grid import Floats, KernelGrid
+    from results.prediction.tables import KernelKey
     from suites.models.attention import Gqa
 
-__all__ = ["Chip", "Missing", "entry_of", "rates_of", "read_chip", "read_chips"]
+__all__ = ["ChipTiming", "Missing", "entry_of", "rates_of", "read_chip", "read_chips"]
 
-Level = Literal["datasheet", "kernels"]
+RatesLevel = Literal["datasheet", "kernels"]
 
 
 class Missing(Exception):  # noqa: N818
@@ -32,7 +32,7 @@ class Missing(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chip:
+class ChipTiming:
     """A chip's rates, and its grids where kernels were measured.
 
     Attributes:
@@ -42,10 +42,10 @@ class Chip:
 
     entry: ChipEntry
     rates: Rates
-    level: Level
-    grids: dict[Key, Grid] = field(default_factory=dict)
-    nearby: dict[Key, Key | None] = field(default_factory=dict)
-    by_name: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
+    level: RatesLevel
+    grids: dict[KernelKey, KernelGrid] = field(default_factory=dict)
+    nearby: dict[KernelKey, KernelKey | None] = field(default_factory=dict)
+    by_name: dict[tuple[str, ...], list[KernelKey]] = field(default_factory=dict)
 
     def gemm(self, dtype: str, m: Any, n: Any, k: Any) -> Floats:
         """Milliseconds of products.
@@ -141,7 +141,7 @@ class Chip:
         """What only moves bytes, at four fifths of the bandwidth."""
         return np.asarray(moved / (0.8 * self.rates.bandwidth))
 
-    def like(self, operator: str, wanted: tuple[str | int, ...]) -> Key | None:
+    def like(self, operator: str, wanted: tuple[str | int, ...]) -> KernelKey | None:
         """Find the measured shape nearest to one, of the same names; remembered."""
         key = (operator, *wanted)
         if key in self.grids:
@@ -156,7 +156,7 @@ class Chip:
             self.nearby[key] = best if near else None
         return self.nearby[key]
 
-    def _named(self) -> dict[tuple[str, ...], list[Key]]:
+    def _named(self) -> dict[tuple[str, ...], list[KernelKey]]:
         """Keys of grids by the names in them; of thousands of shapes few are to be compared."""
         if not self.by_name:
             for key in self.grids:
@@ -172,12 +172,12 @@ def _names(parts: tuple[str | int, ...]) -> tuple[str, ...]:
     return tuple(part for part in parts if isinstance(part, str))
 
 
-def _apart(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> float:
-    pairs = zip(one, other, strict=True)
+def _apart(first: tuple[str | int, ...], second: tuple[str | int, ...]) -> float:
+    pairs = zip(first, second, strict=True)
     return sum(abs(log(a / b)) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
 
 
-def read_chips(folder: Path) -> list[Chip]:
+def read_chips(folder: Path) -> list[ChipTiming]:
     """Read a chip's folder of kernel tables, or those of all chips in a folder of such.
 
     A folder is named as the chip, or else its tables name it.
@@ -195,7 +195,7 @@ def read_chips(folder: Path) -> list[Chip]:
     return [read_chip(path) for path in inner]
 
 
-def read_chip(folder: Path) -> Chip:
+def read_chip(folder: Path) -> ChipTiming:
     """Read one chip; errors as `read_chips`."""
     try:
         entry = entry_of(folder.resolve().name)
@@ -206,10 +206,10 @@ def read_chip(folder: Path) -> Chip:
     if entry.memory_bandwidth_gb_s is None:
         rates = replace(rates, bandwidth=_attained(rates, grids))
         grids = read_tables(folder, rates)
-    return Chip(entry, rates, "kernels", grids)
+    return ChipTiming(entry, rates, "kernels", grids)
 
 
-def _attained(rates: Rates, grids: dict[Key, Grid]) -> float:
+def _attained(rates: Rates, grids: dict[KernelKey, KernelGrid]) -> float:
     """Bandwidth at which the largest weights are read for one row, where none is published."""
     ratios = [grid.values[0, -1, -1] for key, grid in grids.items() if key[0] == "gemm"]
     return rates.bandwidth / exp(min(ratios))
@@ -218,8 +218,8 @@ def _attained(rates: Rates, grids: dict[Key, Grid]) -> float:
 def entry_of(name: str) -> ChipEntry:
     """The catalogue's entry of a chip by any of its names."""
     listed = catalog.chips()
-    found = name if name in listed else chip_names.match(name) or _FOLDERS.get(name)
-    return listed[catalog.require(found or name, "chip")]
+    listed_name = name if name in listed else chip_names.match(name) or _FOLDERS.get(name)
+    return listed[catalog.require(listed_name or name, "chip")]
 
 
 # Names of AIConfigurator's folders and rows that no maker prints.

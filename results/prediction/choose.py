@@ -29,16 +29,16 @@ __all__ = [
     "MARGIN",
     "MARKS",
     "METRICS",
-    "Choice",
     "Demand",
-    "Kind",
-    "Limits",
+    "FigureKind",
+    "LatencyLimits",
     "Loser",
-    "Option",
     "Options",
     "Price",
     "Ranked",
+    "Ranking",
     "Setup",
+    "SetupOption",
     "choose",
     "spread",
 ]
@@ -46,7 +46,7 @@ __all__ = [
 Kind = Literal["measured", "attested", "reported", "predicted"]
 Stage = Literal["unseen", "over", "few", "unpriced"]
 # Best evidence first; the marks are those of the methodology.
-MARKS: dict[Kind, str] = {"measured": "●", "attested": "◐", "reported": "◇", "predicted": "◈"}
+MARKS: dict[FigureKind, str] = {"measured": "●", "attested": "◐", "reported": "◇", "predicted": "◈"}
 _ORDER = {kind: place for place, kind in enumerate(MARKS)}
 # Without it limits are missed in 22% of choices by prediction, with it in 4%.
 MARGIN = 1.2
@@ -62,12 +62,12 @@ _MEASURE = 3
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 _SECONDS_PER_HOUR = 3600.0
 _MTOK = 1e6
-# A fleet of 2.0000001 engines is one of two: sums of floats are no engines.
+# A fleet of 2.0000001 engines is one of two: sums of floats are not engines.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LatencyLimits:
     """What requests of a percentile may take, ms; None where anything will do.
 
     Attributes:
@@ -113,7 +113,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class SetupOption:
     """A set-up at a load, and what one figure says it does.
 
     Attributes:
@@ -124,7 +124,7 @@ class Option:
 
     setup: Setup
     concurrency: float
-    kind: Kind
+    kind: FigureKind
     basis: str
     apart: float | None = None
 
@@ -138,7 +138,7 @@ class Options:
         tail: TTFT and TPOT, 2 × n, of the percentile that is limited; NaN where nobody said.
     """
 
-    options: Sequence[Option]
+    options: Sequence[SetupOption]
     tpot: Floats
     ttft: Floats
     tail: Floats
@@ -186,7 +186,7 @@ class Ranked:
         usd_per_mtok: per million output tokens that are asked for.
     """
 
-    option: Option
+    option: SetupOption
     rank: int
     tied: bool
     ttft_ms: Span
@@ -217,7 +217,7 @@ class Loser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Ranking:
     """What came of it.
 
     Attributes:
@@ -250,13 +250,13 @@ def spread(metric: str, percentile: float | None) -> float:
 def choose(
     options: Options,
     demand: Demand,
-    limits: Limits,
+    limits: LatencyLimits,
     price_of: Callable[[str], Price | None],
     *,
     at_hand: Mapping[str, int | None] | None = None,
     unseen: Iterable[tuple[str, str]] = (),
     margin: float = MARGIN,
-) -> Choice:
+) -> Ranking:
     """Rank what holds the limits, by the month's bill.
 
     Args:
@@ -290,7 +290,7 @@ def choose(
         if chip not in shown:
             lost.add(_missed(held, place), float(held.over[place]))
     predicted = [own for own in ranked if own.option.kind == "predicted"]
-    return Choice(
+    return Ranking(
         ranked=ranked,
         measure=sorted(predicted, key=lambda own: own.monthly_usd.value)[:_MEASURE],
         losers=[loser for loser in lost.losers() if loser.chip not in shown],
@@ -307,13 +307,13 @@ class _Held:
     """
 
     options: Options
-    limits: Limits
+    limits: LatencyLimits
     times: dict[str, Floats]
     margins: Floats
     over: Floats
 
 
-def _held(options: Options, limits: Limits, margin: float) -> _Held:
+def _held(options: Options, limits: LatencyLimits, margin: float) -> _Held:
     times = {}
     for name, own, tail in zip(METRICS, (options.ttft, options.tpot), options.tail, strict=True):
         usual = own[0] * spread(name, limits.percentile)
@@ -339,7 +339,7 @@ def _best(options: Options, within: npt.NDArray[np.bool_], rate: Floats) -> Iter
     A prediction of a cell that was measured is left out.
     """
     known = {(o.setup, o.concurrency) for o in options.options if o.kind != "predicted"}
-    best: dict[tuple[Setup, Kind], int] = {}
+    best: dict[tuple[Setup, FigureKind], int] = {}
     for place in np.flatnonzero(within).tolist():
         option = options.options[place]
         if option.kind == "predicted" and (option.setup, option.concurrency) in known:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from results import catalog
-from results.prediction.cells import Cell
-from results.prediction.choose import Option, Options, Setup
+from results.prediction.cells import ServingCell
+from results.prediction.choose import Options, Setup, SetupOption
 from results.prediction.many import times_of
 from results.prediction.plan import Layout
 
@@ -61,7 +61,7 @@ def predicted(
 ) -> tuple[Options, list[tuple[str, str]]]:
     """Options by prediction, and chip and reason of what is refused or does not fit."""
     cells = [
-        Cell(
+        ServingCell(
             id="", chip=chip, model=geometry.id, engine=engine, precision=precision,
             isl=demand.isl, osl=demand.osl, concurrency=float(load), layout=layout,
         )
@@ -77,7 +77,7 @@ def predicted(
         dtype=int,
     )
     options = [
-        Option(
+        SetupOption(
             setup=_setup(cells[i]),
             concurrency=cells[i].concurrency or 1.0,
             kind="predicted",
@@ -104,11 +104,11 @@ def layouts(geometry: Geometry) -> Iterator[Layout]:
         yield Layout(1, 8, 1, 8)
 
 
-def _setup(cell: Cell) -> Setup:
+def _setup(cell: ServingCell) -> Setup:
     return Setup(cell.chip, cell.engine, cell.precision, cell.layout)
 
 
-def _reasons(cells: Sequence[Cell], refused: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _reasons(cells: Sequence[ServingCell], refused: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Of each chip the reason that says most: memory, or else the one met most often."""
     by_chip: dict[str, Counter[str]] = {}
     for cell, reason in zip(cells, refused, strict=True):
@@ -141,11 +141,11 @@ _Times = tuple[float, float, float]
 
 def taught(
     using: Predictor, geometry: Geometry
-) -> Iterator[tuple[Option, float, float, _Times, _Times]]:
+) -> Iterator[tuple[SetupOption, float, float, _Times, _Times]]:
     """Every trusted cell of a model: option, ISL, OSL, mean TTFT and TPOT with their ends."""
     for cell in using.base.samples["tpot"].cells:
         if cell.model == geometry.id and cell.ttft_ms and cell.tpot_ms and cell.concurrency:
-            option = Option(
+            option = SetupOption(
                 setup=_setup(cell),
                 concurrency=cell.concurrency,
                 kind="reported",
@@ -159,6 +159,6 @@ def _repeated(ms: float) -> _Times:
     return ms, ms * REPEATS**-0.5, ms * REPEATS**0.5
 
 
-def near(one: float, other: float) -> bool:
+def near(first: float, second: float) -> bool:
     """Whether two lengths count as the same."""
-    return max(one, other) <= _NEAR * min(one, other)
+    return max(first, second) <= _NEAR * min(first, second)

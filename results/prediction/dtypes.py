@@ -11,7 +11,7 @@ from suites.models.geometry import Widths
 from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
-    from results.prediction.chip import Chip
+    from results.prediction.chip import ChipTiming
     from suites.models import Geometry
 
 __all__ = ["dtypes_of", "stored"]
@@ -21,7 +21,7 @@ _MICROSCALED = "mxfp4"
 _INTEGERS = ("int", "w4a16", "awq", "gptq")
 
 
-def dtypes_of(chip: Chip, geometry: Geometry, precision: str, told: str = "") -> Dtypes:
+def dtypes_of(chip: ChipTiming, geometry: Geometry, precision: str, told: str = "") -> Dtypes:
     """Choose dtypes as publishers of checkpoints do.
 
     8 bits are scaled by blocks in mixtures of experts and by tensors in dense models, or as
@@ -47,7 +47,7 @@ def dtypes_of(chip: Chip, geometry: Geometry, precision: str, told: str = "") ->
 
 
 def _wanted(
-    chip: Chip, geometry: Geometry, precision: str, told: str
+    chip: ChipTiming, geometry: Geometry, precision: str, told: str
 ) -> tuple[str, tuple[str, ...]]:
     """Products of mixers, and of experts the first that was measured."""
     bits, sparse = bits_of(precision), geometry.moe is not None
@@ -67,7 +67,7 @@ def _wanted(
     raise Missing(f"no kernels for weights of {precision[:40]!r}")
 
 
-def _first(chip: Chip, names: tuple[str, ...]) -> str:
+def _first(chip: ChipTiming, names: tuple[str, ...]) -> str:
     return next((name for name in names if chip.has_gemm(name)), names[0])
 
 

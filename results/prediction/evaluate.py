@@ -15,14 +15,14 @@ from results.prediction.interval import group_weights, stretch, weighted_quantil
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from results.prediction.cells import Cell
-    from results.prediction.fit import Priors, Sample
+    from results.prediction.cells import ServingCell
+    from results.prediction.fit import CellTerms, Priors
     from results.prediction.grid import Floats
 
 __all__ = ["UNITS", "HeldOut", "after_asking", "leave_out"]
 
 # What is left out as a whole.
-UNITS: dict[str, Callable[[Cell], Hashable]] = {
+UNITS: dict[str, Callable[[ServingCell], Hashable]] = {
     "group": lambda cell: cell.group,
     "model": lambda cell: cell.model,
     "chip": lambda cell: cell.chip,
@@ -38,7 +38,7 @@ class HeldOut:
         cells, measured: the rows; log, deviation: what was expected of them.
     """
 
-    cells: list[Cell]
+    cells: list[ServingCell]
     measured: Floats
     log: Floats
     deviation: Floats
@@ -77,7 +77,9 @@ class HeldOut:
         return HeldOut(cells, self.measured[places], self.log[places], self.deviation[places])
 
 
-def leave_out(sample: Sample, unit: Callable[[Cell], Hashable], priors: Priors) -> HeldOut:
+def leave_out(
+    sample: CellTerms, unit: Callable[[ServingCell], Hashable], priors: Priors
+) -> HeldOut:
     """Predict each unit from all others."""
     names = [unit(cell) for cell in sample.cells]
     log, deviation = np.zeros(len(names)), np.zeros(len(names))
@@ -90,7 +92,7 @@ def leave_out(sample: Sample, unit: Callable[[Cell], Hashable], priors: Priors) 
     return HeldOut(list(sample.cells), sample.measured, log, deviation)
 
 
-def after_asking(sample: Sample, priors: Priors, count: int) -> HeldOut:
+def after_asking(sample: CellTerms, priors: Priors, count: int) -> HeldOut:
     """Predict each group from all others and `count` of its cells, chosen by what they tell."""
     parts: list[tuple[Floats, Floats, Floats]] = []
     for group in dict.fromkeys(cell.group for cell in sample.cells):

@@ -23,10 +23,10 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.grid import Floats
 
-__all__ = ["Fit", "Guess", "Priors", "Sample", "features", "fit", "joint"]
+__all__ = ["CellTerms", "Fit", "Guess", "Priors", "features", "fit", "joint"]
 
 _ROUNDS = 3
 
@@ -54,14 +54,14 @@ class Priors:
     scales: tuple[float, ...] = (2.0, 1.5, 2.0, 2.0, 1.5, 1.5, 1.5)
     farthest: float = math.inf
 
-    def near(self, sample: Sample) -> npt.NDArray[np.bool_]:
+    def near(self, sample: CellTerms) -> npt.NDArray[np.bool_]:
         """Which rows teach."""
         off = np.log(sample.measured) - np.log(sample.terms.sum(axis=0))
         return np.asarray(np.abs(off) <= self.farthest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class CellTerms:
     """Cells with their terms.
 
     Attributes:
@@ -69,21 +69,21 @@ class Sample:
         measured: n milliseconds; NaN where it was not.
     """
 
-    cells: Sequence[Cell]
+    cells: Sequence[ServingCell]
     terms: Floats
     x: Floats
     measured: Floats
 
-    def where(self, keep: npt.ArrayLike) -> Sample:
+    def where(self, keep: npt.ArrayLike) -> CellTerms:
         """Those of some places."""
         index = np.asarray(keep)
         places = np.flatnonzero(index) if index.dtype == bool else index
         cells = [self.cells[int(i)] for i in places]
-        return Sample(cells, self.terms[:, places], self.x[places], self.measured[places])
+        return CellTerms(cells, self.terms[:, places], self.x[places], self.measured[places])
 
-    def __add__(self, other: Sample) -> Sample:
+    def __add__(self, other: CellTerms) -> CellTerms:
         """Both, one after the other."""
-        return Sample(
+        return CellTerms(
             [*self.cells, *other.cells],
             np.concatenate([self.terms, other.terms], axis=1),
             np.concatenate([self.x, other.x]),
@@ -99,7 +99,7 @@ class Guess:
     deviation: Floats
 
 
-def features(cells: Sequence[Cell]) -> Floats:
+def features(cells: Sequence[ServingCell]) -> Floats:
     """Where a cell lies: logarithms of load, TP, ISL, OSL, EP and DP, and years."""
     own = [
         (c.concurrency or 1.0, c.layout.chips, c.isl, c.osl, c.layout.ep, c.layout.dp)
@@ -132,7 +132,7 @@ class Fit:
         """Factor of each term."""
         return np.exp(self.mean[: self.terms])
 
-    def guess(self, sample: Sample) -> Guess:
+    def guess(self, sample: CellTerms) -> Guess:
         """Expect rows of any groups."""
         b = self.mean[: self.terms]
         total = (sample.terms * np.exp(b)[:, None]).sum(axis=0)
@@ -163,7 +163,7 @@ class _Own:
     rest: Floats
 
 
-def fit(sample: Sample, priors: Priors) -> Fit:
+def fit(sample: CellTerms, priors: Priors) -> Fit:
     """Learn from cells that were measured, those near enough to the sum of their terms."""
     sample = sample.where(priors.near(sample))
     columns, sizes = _columns(sample, priors)
@@ -203,7 +203,7 @@ def _inverse(x: bytes, rows: int, priors: Priors) -> Floats:
     return np.asarray(np.linalg.inv(within), dtype=float)
 
 
-def _columns(sample: Sample, priors: Priors) -> tuple[dict[object, int], Floats]:
+def _columns(sample: CellTerms, priors: Priors) -> tuple[dict[object, int], Floats]:
     """Places of all coefficients, and their standard deviations."""
     names: dict[object, float] = {
         ("term", place): priors.multiplier for place in range(len(sample.terms))
@@ -215,7 +215,7 @@ def _columns(sample: Sample, priors: Priors) -> tuple[dict[object, int], Floats]
     return {name: place for place, name in enumerate(names)}, np.array(list(names.values()))
 
 
-def _level(cell: Cell, kind: str) -> tuple[str, ...]:
+def _level(cell: ServingCell, kind: str) -> tuple[str, ...]:
     return {
         "engine": ("engine", cell.engine),
         "model": ("model", cell.model),
@@ -224,7 +224,7 @@ def _level(cell: Cell, kind: str) -> tuple[str, ...]:
 
 
 def _basis(
-    sample: Sample, b: Floats, columns: dict[object, int], priors: Priors
+    sample: CellTerms, b: Floats, columns: dict[object, int], priors: Priors
 ) -> tuple[Floats, Floats]:
     """Rows of the linearized model, and the variance of levels that were never seen."""
     basis = np.zeros((len(sample.cells), len(columns)))
@@ -247,21 +247,21 @@ def _shares(terms: Floats, b: Floats) -> Floats:
     return np.asarray((times / times.sum(axis=0)).T)
 
 
-def _by_group(sample: Sample) -> dict[tuple[str, ...], Floats]:
-    found = defaultdict(list)
+def _by_group(sample: CellTerms) -> dict[tuple[str, ...], Floats]:
+    places = defaultdict(list)
     for place, cell in enumerate(sample.cells):
-        found[cell.group].append(place)
-    return {group: np.array(rows) for group, rows in found.items()}
+        places[cell.group].append(place)
+    return {group: np.array(rows) for group, rows in places.items()}
 
 
-def _kernel(one: Floats, other: Floats, priors: Priors) -> Floats:
+def _kernel(left: Floats, right: Floats, priors: Priors) -> Floats:
     """Covariance of two sets of rows of one group."""
-    apart = (one[:, None, :] - other[None, :, :]) / np.array(priors.scales)
+    apart = (left[:, None, :] - right[None, :, :]) / np.array(priors.scales)
     near = np.exp(-0.5 * (apart**2).sum(axis=2))
     return np.asarray(priors.group**2 + priors.smooth**2 * near)
 
 
-def joint(fitted: Fit, sample: Sample) -> Floats:
+def joint(fitted: Fit, sample: CellTerms) -> Floats:
     """Covariance of what rows expect of each other, without their own noise."""
     b = fitted.mean[: fitted.terms]
     basis, _ = _basis(sample, b, fitted.columns, fitted.priors)
@@ -279,13 +279,13 @@ def joint(fitted: Fit, sample: Sample) -> Floats:
     return covariance + own_level + adjusted @ fitted.covariance @ adjusted.T
 
 
-def _unseen_levels(sample: Sample, fitted: Fit) -> Floats:
+def _unseen_levels(sample: CellTerms, fitted: Fit) -> Floats:
     """What rows share by levels that were never seen."""
     shared = np.zeros((len(sample.cells), len(sample.cells)))
     priors = fitted.priors
     for kind, size in (("engine", priors.engine), ("model", priors.model), ("pair", priors.pair)):
         names = [_level(cell, kind) for cell in sample.cells]
         unseen = np.array([name not in fitted.columns for name in names])
-        alike = np.array([[one == other for other in names] for one in names])
+        alike = np.array([[name == other for other in names] for name in names])
         shared += size**2 * (alike & unseen[:, None])
     return shared

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from results.economy.own_prices import Money
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.choose import Options
     from results.prediction.predict import Prediction, Predictor
 
@@ -73,7 +73,7 @@ class Calibration:
 
 
 def forecast_of(
-    cell: Cell, prediction: Prediction, made_at: str, forecaster: str, money: Money
+    cell: ServingCell, prediction: Prediction, made_at: str, forecaster: str, money: Money
 ) -> Forecast:
     """Make a forecast of a cell that is not refused; its price is of the sheet's default class.
 
@@ -116,7 +116,7 @@ def forecast_of(
     )
 
 
-def ready(using: Predictor) -> tuple[list[Cell], list[tuple[str, str]]]:
+def ready(using: Predictor) -> tuple[list[ServingCell], list[tuple[str, str]]]:
     """Cells of chips that no public result was learnt of, and of others why there is none."""
     known = {cell.chip for cell in using.base.samples["tpot"].cells}
     cells, refused = [], []

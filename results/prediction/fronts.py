@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "Front", "Predicted", "front_of", "fronts", "write"]
+__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts", "write"]
 
 # Input and output tokens of a request.
 LOADS = ((1024, 1024), (8192, 1024))
@@ -62,11 +62,11 @@ class Predicted:
 
 
 # Of a model: load -> chip -> its points, slowest users first.
-Front = dict[tuple[int, int], dict[str, list[Predicted]]]
+LoadFronts = dict[tuple[int, int], dict[str, list[Predicted]]]
 
 
 @cache
-def fronts() -> Mapping[str, Front]:
+def fronts() -> Mapping[str, LoadFronts]:
     """Read what ships, by model."""
     data = read_packed(_FILE)["fronts"]
     return {

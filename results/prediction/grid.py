@@ -11,7 +11,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Floats", "Grid", "filled"]
+__all__ = ["Floats", "KernelGrid", "filled"]
 
 Floats = npt.NDArray[np.float64]
 # Values are kept as whole numbers of this: half of it, 0.25%, is the most that rounding changes.
@@ -19,7 +19,7 @@ _STEP = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class KernelGrid:
     """Values at the crossings of axes.
 
     Beyond an axis the value at its end holds, so that a time grows as its roofline does.
@@ -60,7 +60,7 @@ class Grid:
         return {"axes": [axis.tolist() for axis in self.axes], "steps": steps.ravel().tolist()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Grid:
+    def from_json(cls, data: dict[str, Any]) -> KernelGrid:
         """Read what `as_json` wrote."""
         axes = tuple(np.array(axis, dtype=float) for axis in data["axes"])
         shape = [len(axis) for axis in axes]
@@ -85,7 +85,7 @@ def _folded(flat: Floats, index: Any, ways: list[tuple[Any, Any]]) -> Any:
     return near + share * (_folded(flat, index + stride, rest) - near) if stride else near
 
 
-def filled(axes: Sequence[Floats], values: Floats) -> Grid | None:
+def filled(axes: Sequence[Floats], values: Floats) -> KernelGrid | None:
     """Make a grid, missing values taken from the nearest along an axis; None where all miss."""
     if not np.isfinite(values).any():
         return None
@@ -94,7 +94,7 @@ def filled(axes: Sequence[Floats], values: Floats) -> Grid | None:
     for _ in axes:
         for place in reversed(range(values.ndim)):
             _spread(values, place)
-    return Grid(tuple(axes), np.ascontiguousarray(values))
+    return KernelGrid(tuple(axes), np.ascontiguousarray(values))
 
 
 def _spread(values: Floats, place: int) -> None:

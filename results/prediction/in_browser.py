@@ -25,14 +25,14 @@ from suites.models.geometry import Widths
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from results.prediction.chip import Chip
-    from results.prediction.choose import Option
+    from results.prediction.chip import ChipTiming
+    from results.prediction.choose import SetupOption
     from results.prediction.fit import Fit
-    from results.prediction.grid import Grid
+    from results.prediction.grid import KernelGrid
     from results.prediction.observed import Observed
     from results.prediction.plan import Layout, Plan, Products
     from results.prediction.predict import Predictor
-    from results.prediction.tables import Key
+    from results.prediction.tables import KernelKey
     from suites.models import Geometry
 
 __all__ = ["common", "of_evidence", "of_model"]
@@ -111,7 +111,7 @@ def of_evidence(using: Predictor, geometry: Geometry, loads: Iterable[Observed])
     }
 
 
-def _setup(option: Option) -> list[Any]:
+def _setup(option: SetupOption) -> list[Any]:
     own = option.setup
     ranks = own.layout
     return [
@@ -129,7 +129,7 @@ def _plain(bits: float | Widths) -> Any:
     return asdict(bits) if isinstance(bits, Widths) else bits
 
 
-def _sources(using: Predictor) -> Iterator[tuple[str, Chip]]:
+def _sources(using: Predictor) -> Iterator[tuple[str, ChipTiming]]:
     """Chips with grids of their own, and one of those that borrow, which has all of them."""
     borrowing = None
     for name in deployments.accelerators():
@@ -163,7 +163,7 @@ def _chip(using: Predictor, name: str) -> dict[str, Any]:
     }
 
 
-def _grids(grids: Mapping[Key, Grid], wanted: Any) -> dict[str, Any]:
+def _grids(grids: Mapping[KernelKey, KernelGrid], wanted: Any) -> dict[str, Any]:
     return {name_of(key): grid.as_json() for key, grid in grids.items() if wanted(key)}
 
 
@@ -241,9 +241,9 @@ def _dtypes(using: Predictor, name: str, geometry: Geometry) -> dict[str, Any]:
     return told
 
 
-def _shapes(chip: Chip, geometry: Geometry, plans: Mapping[Layout, Plan]) -> dict[str, Any]:
+def _shapes(chip: ChipTiming, geometry: Geometry, plans: Mapping[Layout, Plan]) -> dict[str, Any]:
     """Which grid stands for each shape the plans ask for, and those grids."""
-    wanted: dict[Key, Key | None] = {}
+    wanted: dict[KernelKey, KernelKey | None] = {}
     for layout, plan in plans.items():
         keys = [*_attentions(geometry, layout.tp), *_experts(chip, plan)]
         wanted |= {key: chip.like(str(key[0]), key[1:]) for key in keys}
@@ -256,7 +256,7 @@ def _shapes(chip: Chip, geometry: Geometry, plans: Mapping[Layout, Plan]) -> dic
     }
 
 
-def _attentions(geometry: Geometry, tp: int) -> Iterator[Key]:
+def _attentions(geometry: Geometry, tp: int) -> Iterator[KernelKey]:
     for layer in geometry.layers:
         for part in layer.parts:
             if isinstance(part, Gqa):
@@ -265,7 +265,7 @@ def _attentions(geometry: Geometry, tp: int) -> Iterator[Key]:
                 yield "prefill", part.head_dim, heads, kv_heads
 
 
-def _experts(chip: Chip, plan: Plan) -> Iterator[Key]:
+def _experts(chip: ChipTiming, plan: Plan) -> Iterator[KernelKey]:
     for _, s in plan.experts:
         for dtype in roofline.WEIGHT_BYTES:
             if chip.has_experts(dtype):

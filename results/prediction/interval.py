@@ -1,7 +1,7 @@
 """How wide a prediction is: deviations of the fit, stretched until held-out rows lie inside.
 
 Split conformal prediction (Lei et al. 2018) with scores |log measured − log predicted| ÷ deviation,
-groups weighing the same: rows of one group are no independent witnesses, and by rows the interval
+groups weighing the same: rows of one group are not independent witnesses, and by rows the interval
 covers too few of those that come next.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.grid import Floats
 
 __all__ = ["COVERED", "group_weights", "stretch", "weighted_quantile"]
@@ -23,7 +23,7 @@ __all__ = ["COVERED", "group_weights", "stretch", "weighted_quantile"]
 COVERED = 0.90
 
 
-def group_weights(cells: Sequence[Cell]) -> Floats:
+def group_weights(cells: Sequence[ServingCell]) -> Floats:
     """One over the rows of a cell's group."""
     counts = Counter(cell.group for cell in cells)
     return np.array([1 / counts[cell.group] for cell in cells])
@@ -37,7 +37,7 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
     return float(values[order][place])
 
 
-def stretch(cells: Sequence[Cell], errors: Floats, deviations: Floats) -> float:
+def stretch(cells: Sequence[ServingCell], errors: Floats, deviations: Floats) -> float:
     """Deviations that 90% of held-out rows lie within.
 
     Args:

@@ -14,7 +14,7 @@ from results.prediction.steps import FIRST_TERMS, TERMS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.grid import Floats
     from results.prediction.predict import Predictor
     from results.prediction.samples import Summed
@@ -45,7 +45,7 @@ class Times:
 
 
 def times_of(
-    using: Predictor, cells: Sequence[Cell], geometries: Mapping[str, Geometry] | None = None
+    using: Predictor, cells: Sequence[ServingCell], geometries: Mapping[str, Geometry] | None = None
 ) -> Times:
     """Predict cells as `Predictor.predict` does."""
     sums = summed(cells, using.chip, geometries)

@@ -10,7 +10,7 @@ from results.catalog.api_data import api_price
 from results.catalog.carbon_data import grid
 from results.catalog.power_data import all_in
 from results.economy.breakeven import HOURS_PER_MONTH
-from results.prediction.cells import Cell
+from results.prediction.cells import ServingCell
 from results.prediction.choose import Price
 from results.prediction.predict import Prediction
 from suites.base.errors import UserError
@@ -18,7 +18,7 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.catalog.api_data import ApiSheet
-    from results.catalog.carbon_data import Grid
+    from results.catalog.carbon_data import PowerGrid
     from results.economy.own_prices import Money
     from results.prediction.choose import Demand, Ranked
     from results.prediction.predict import Predictor
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OWNED",
-    "Api",
     "Building",
+    "ChipMarket",
     "Drawn",
-    "Market",
+    "HostedBill",
     "Owning",
     "at_hand_of",
     "drawn",
@@ -46,7 +46,7 @@ _MOST_CHIPS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class ChipMarket:
     """Prices of chips by the hour.
 
     Attributes:
@@ -110,7 +110,7 @@ def _owned(chip: str, sheet: PriceSheet) -> Price | None:
     return Price(usd_per_hour=usd, label=own.label)
 
 
-def in_region(sheet: PriceSheet, region: str | None) -> tuple[PriceSheet, Grid]:
+def in_region(sheet: PriceSheet, region: str | None) -> tuple[PriceSheet, PowerGrid]:
     """A sheet at the tariff of a region, and the grid of its country: else the sheet's, and USA.
 
     Raises:
@@ -144,7 +144,7 @@ def at_hand_of(text: str | None) -> dict[str, int | None]:
     """
     from results.prediction.chip import entry_of
 
-    found: dict[str, int | None] = {}
+    counts: dict[str, int | None] = {}
     for part in (text or "").split(","):
         name, colon, digits = part.strip().partition(":")
         if not name:
@@ -156,8 +156,8 @@ def at_hand_of(text: str | None) -> dict[str, int | None]:
                 where="--chips",
                 expected="chips at hand, such as h200-sxm:16,l40s",
             )
-        found[entry_of(name).id] = count or None
-    return found
+        counts[entry_of(name).id] = count or None
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Building:
     """Where a fleet stands: energy of the building per energy of the machines, and its grid."""
 
     pue: float
-    grid: Grid
+    grid: PowerGrid
 
 
 def drawn(
@@ -185,7 +185,7 @@ def drawn(
     """
     option = ranked.option
     setup = option.setup
-    cell = Cell(
+    cell = ServingCell(
         id="", chip=setup.chip, model=geometry.id, engine=setup.engine,
         precision=setup.precision, isl=demand.isl, osl=demand.osl,
         concurrency=option.concurrency, layout=setup.layout,
@@ -200,7 +200,7 @@ def drawn(
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class HostedBill:
     """The month's bill for the same tokens from a hosted API: median of hosts, dearest, cheapest.
 
     Attributes:
@@ -214,7 +214,9 @@ class Api:
     utilization: float | None
 
 
-def hosted(sheet: ApiSheet | None, model: str, demand: Demand, best: Ranked | None) -> Api | None:
+def hosted(
+    sheet: ApiSheet | None, model: str, demand: Demand, best: Ranked | None
+) -> HostedBill | None:
     """Price a workload at an API; None where fewer than three hosts sell the model's tokens.
 
     Of users, as many requests as they send to the fleet that is ranked first.
@@ -233,4 +235,4 @@ def hosted(sheet: ApiSheet | None, model: str, demand: Demand, best: Ranked | No
     )
     labels = "; ".join(price.label for price in prices if price)
     busy = None if best is None else rps / (best.rps * best.engines)
-    return Api(usd, low, high, labels, busy)
+    return HostedBill(usd, low, high, labels, busy)

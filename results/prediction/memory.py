@@ -9,7 +9,7 @@ from results.prediction.dtypes import stored
 from suites.models.attention import Gqa
 
 if TYPE_CHECKING:
-    from results.prediction.chip import Chip
+    from results.prediction.chip import ChipTiming
     from results.prediction.plan import Layout
     from results.prediction.steps import Dtypes
     from suites.models import Geometry
@@ -22,7 +22,7 @@ _USED, _OTHER, _LEAST, _MOST = 0.92, 3e9, 0.04, 0.97
 
 
 def capacity(
-    chip: Chip, geometry: Geometry, layout: Layout, dtypes: Dtypes, tokens: float
+    chip: ChipTiming, geometry: Geometry, layout: Layout, dtypes: Dtypes, tokens: float
 ) -> float:
     """Sequences of so many tokens that one rank holds: (0.92·memory − weights − 3 GB) ÷ cache.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from results.checks import judge_reported
-from results.prediction.choose import METRICS, Option, Options, Setup, spread
+from results.prediction.choose import METRICS, Options, Setup, SetupOption, spread
 from results.prediction.deployments import REPEATS, near
 from results.prediction.plan import Layout
 from suites.models.names import known_as
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from results.economy.economics import Measured
-    from results.prediction.choose import Demand, Kind
+    from results.prediction.choose import Demand, FigureKind
     from results.statement.reported import ReportedFile, ReportedResult, ReportedSource
     from results.statement.statement import Predicate
     from suites.base.records import Label
@@ -53,7 +53,7 @@ class Record:
         labels: of the whole result.
     """
 
-    kind: Kind
+    kind: FigureKind
     where: str
     chip: str
     count: int
@@ -131,7 +131,7 @@ class Observed:
         at: metric -> percentile, 0 for the mean -> milliseconds, of what is stated.
     """
 
-    option: Option
+    option: SetupOption
     isl: float
     osl: float
     ttft: tuple[float, float, float]
@@ -188,7 +188,7 @@ def loads_of(record: Record) -> Iterator[Observed]:
         ttft, tpot = (_mean(rows, metric) for metric in METRICS)
         if ttft and tpot:
             yield Observed(
-                option=Option(
+                option=SetupOption(
                     setup=Setup(record.chip, record.engine, record.precision, _layout(record)),
                     concurrency=load,
                     kind=record.kind,
@@ -242,10 +242,10 @@ def _stated(rows: Sequence[Measured], metric: str) -> dict[float, float]:
 
 def _percentile(row: Measured) -> float | None:
     """Percentile of a time, 0 for a mean; None where its statistic is another."""
-    own, said = row.labels.get("percentile"), row.labels.get("statistic")
-    if isinstance(own, int | float) and not isinstance(own, bool):
-        return float(own)
-    name = str(said) if said is not None else "mean"
+    percentile, statistic = row.labels.get("percentile"), row.labels.get("statistic")
+    if isinstance(percentile, int | float) and not isinstance(percentile, bool):
+        return float(percentile)
+    name = str(statistic) if statistic is not None else "mean"
     if name in _STATISTICS:
         return _STATISTICS[name]
     digits = name.removeprefix("p")

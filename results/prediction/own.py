@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EngineLoad",
-    "Held",
+    "HeldOutLoad",
     "OwnEngine",
     "Unmeasured",
     "Wanted",
@@ -153,7 +153,7 @@ class OwnEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldOutLoad:
     """A load that was left out, and how far its prediction was off.
 
     Attributes:
@@ -389,7 +389,7 @@ def _interpolated(values: Mapping[int, float], batch: int) -> float:
     return float(np.exp(np.interp(np.log(batch), x, y)))
 
 
-def held_out(own: OwnEngine) -> list[Held]:
+def held_out(own: OwnEngine) -> list[HeldOutLoad]:
     """Predict each measured load from the others; what those cannot say is passed over."""
     left_out = []
     for load, measured in own.times.items():

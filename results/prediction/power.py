@@ -141,8 +141,8 @@ def read_busy(path: Path) -> list[Busy]:
     """Read ML.ENERGY's table of measured power: text tasks of models that are known."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["task"] in _TASKS]
-    found = [_busy(row) for row in rows if known_as(row["model_id"])]
-    return [own for own in found if own.share is not None and 0 < own.share < 1]
+    busy = [_busy(row) for row in rows if known_as(row["model_id"])]
+    return [row for row in busy if row.share is not None and 0 < row.share < 1]
 
 
 def _busy(row: Mapping[str, str]) -> Busy:
@@ -179,14 +179,16 @@ def _solved(rows: list[Busy]) -> Floats:
     measured, weights = np.log([row.share or 0.5 for row in rows]), _weights(rows)
     basis = np.array([row.basis() for row in rows])
     ridge = 1e-4 * float(weights.sum()) * np.eye(basis.shape[1])
-    found = np.zeros(basis.shape[1])
-    found[0] = _USUAL
+    coefficients = np.zeros(basis.shape[1])
+    coefficients[0] = _USUAL
     for _ in range(_ROUNDS):
-        shares = _shares(found, rows)
+        shares = _shares(coefficients, rows)
         slope = basis * ((1.0 - shares) / shares)[:, None]
-        toward = slope.T @ (weights * (measured - np.log(shares))) - ridge @ found
-        found = found + np.linalg.solve(slope.T @ (slope * weights[:, None]) + ridge, toward)
-    return np.asarray(found, dtype=float)
+        toward = slope.T @ (weights * (measured - np.log(shares))) - ridge @ coefficients
+        coefficients = coefficients + np.linalg.solve(
+            slope.T @ (slope * weights[:, None]) + ridge, toward
+        )
+    return np.asarray(coefficients, dtype=float)
 
 
 def _weights(rows: list[Busy]) -> Floats:

@@ -10,13 +10,13 @@ import numpy as np
 
 from results.catalog.peaks import highest_peak
 from results.prediction.ask import most_telling
-from results.prediction.cells import Cell
+from results.prediction.cells import ServingCell
 from results.prediction.chip import entry_of
 from results.prediction.fit import Fit, fit
 from results.prediction.plan import Layout
 from results.prediction.power import busy_of, power_of
 from results.prediction.samples import Summed, summed
-from results.prediction.shipped import Seen, Shipped, shipped, shipped_chip
+from results.prediction.shipped import LearntRange, Shipped, shipped, shipped_chip
 from results.prediction.steps import FIRST_TERMS, TERMS
 from suites import models
 from suites.base.errors import UserError
@@ -25,7 +25,7 @@ from suites.models.widths import bits_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from results.prediction.chip import Chip
+    from results.prediction.chip import ChipTiming
     from results.prediction.fit import Guess
     from results.prediction.power import Power
     from suites.models import Geometry
@@ -117,15 +117,15 @@ class Predictor:
 
     def __init__(
         self,
-        kernels: Mapping[str, Chip] | None = None,
-        calibration: Sequence[Cell] = (),
+        kernels: Mapping[str, ChipTiming] | None = None,
+        calibration: Sequence[ServingCell] = (),
         base: Shipped | None = None,
     ) -> None:
         self.base = base or shipped()
         self._kernels = dict(kernels or {})
         self._calibration = summed(list(calibration), self.chip) if calibration else None
 
-    def chip(self, name: str) -> Chip:
+    def chip(self, name: str) -> ChipTiming:
         """A chip by its tables, or else by its datasheet.
 
         Raises:
@@ -136,12 +136,12 @@ class Predictor:
         return self._kernels[name]
 
     @cached_property
-    def seen(self) -> Seen:
+    def seen(self) -> LearntRange:
         """What was learnt from, calibration too."""
         if self._calibration is None:
             return self.base.seen
         own = self._calibration.sample("tpot").where(self._calibration.kept)
-        return Seen.of([*self.base.samples["tpot"].cells, *own.cells])
+        return LearntRange.of([*self.base.samples["tpot"].cells, *own.cells])
 
     @cached_property
     def step_fit(self) -> Fit:
@@ -164,7 +164,7 @@ class Predictor:
         return fit(sample, self.base.priors[kind])
 
     def predict(
-        self, cells: Sequence[Cell], geometries: Mapping[str, Geometry] | None = None
+        self, cells: Sequence[ServingCell], geometries: Mapping[str, Geometry] | None = None
     ) -> list[Prediction]:
         """Predict cells in their order; what cannot be is refused with its reason."""
         sums = summed(cells, self.chip, geometries)
@@ -181,7 +181,7 @@ class Predictor:
             results[place] = self._made(sums, int(place), row, guesses)
         return results
 
-    def power(self, prediction: Prediction, cell: Cell, geometry: Geometry) -> Power | None:
+    def power(self, prediction: Prediction, cell: ServingCell, geometry: Geometry) -> Power | None:
         """Power of a predicted cell; None where it is refused or no nameplate is known.
 
         Energy is that of the chips alone, for each output token.
@@ -228,7 +228,7 @@ class Predictor:
             tokens_per_s_chip=rate * 1e3,
         )
 
-    def level(self, cell: Cell) -> tuple[Basis, float, float, float]:
+    def level(self, cell: ServingCell) -> tuple[Basis, float, float, float]:
         """Level of a cell, and for another vendor's datasheet what shifts figure and ends."""
         chip = self.chip(cell.chip)
         if chip.level == "datasheet":
@@ -239,7 +239,7 @@ class Predictor:
         seen = cell.group in self.step_fit.own
         return ("calibrated" if seen else "kernels"), 1.0, 1.0, 1.0
 
-    def rules(self, cell: Cell, crowding: float, *, near: bool) -> tuple[str, ...]:
+    def rules(self, cell: ServingCell, crowding: float, *, near: bool) -> tuple[str, ...]:
         """Rules that widen a cell: of `WIDER`."""
         seen, chip = self.seen, self.chip(cell.chip)
         rules = ["experts of a near shape"] if near else []
@@ -277,7 +277,7 @@ def _named(names: Sequence[str], terms: object, fitted: Fit) -> dict[str, tuple[
     }
 
 
-def _bound(chip: Chip, cell: Cell, terms: Mapping[str, tuple[float, float]]) -> str:
+def _bound(chip: ChipTiming, cell: ServingCell, terms: Mapping[str, tuple[float, float]]) -> str:
     """What the largest term of a decode step waits for (`results.prediction.roofline`)."""
     largest = max(_WAITS, key=lambda name: terms[name][1])
     if largest != "gemm":
@@ -339,7 +339,7 @@ def asked(
     layout: tuple[int, int, int] = (1, 1, 1),
     count: int = 3,
     using: Predictor | None = None,
-) -> list[Cell]:
+) -> list[ServingCell]:
     """The cells of a set-up to measure first: after them the others are known best.
 
     They are chosen among loads and lengths that are usual, by posterior variance.
@@ -376,10 +376,10 @@ def cell_of(
     precision: str,
     engine: str,
     layout: tuple[int, int, int],
-) -> Cell:
+) -> ServingCell:
     """A cell that is asked for; `layout` is TP, DP and EP."""
     tp, dp, ep = layout
-    return Cell(
+    return ServingCell(
         id=f"{chip}/{model}/{precision}/tp{tp}",
         chip=chip,
         model=model,

@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from results.prediction.chip import Missing
 from results.prediction.dtypes import dtypes_of
-from results.prediction.fit import Sample, features
+from results.prediction.fit import CellTerms, features
 from results.prediction.memory import capacity
-from results.prediction.steps import FIRST_TERMS, TERMS, Loads, Served, terms_of
+from results.prediction.steps import FIRST_TERMS, TERMS, Loads, PlacedModel, terms_of
 from suites import models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from results.prediction.cells import Cell
-    from results.prediction.chip import Chip
+    from results.prediction.cells import ServingCell
+    from results.prediction.chip import ChipTiming
     from results.prediction.grid import Floats
     from results.prediction.plan import Layout
     from suites.models import Geometry
@@ -47,7 +47,7 @@ class Summed:
         refused: the reason, empty where it is predicted.
     """
 
-    cells: Sequence[Cell]
+    cells: Sequence[ServingCell]
     step: Floats
     first: Floats
     crowding: Floats
@@ -59,17 +59,17 @@ class Summed:
         """Places that are predicted."""
         return np.array([not reason for reason in self.refused], dtype=bool)
 
-    def sample(self, kind: str) -> Sample:
+    def sample(self, kind: str) -> CellTerms:
         """The cells with their terms of "tpot" or "ttft", refused ones too."""
         terms = self.step if kind == "tpot" else self.first
         times = [cell.tpot_ms if kind == "tpot" else cell.ttft_ms for cell in self.cells]
         measured = np.array([np.nan if time is None else time for time in times])
-        return Sample(self.cells, terms, features(self.cells), measured)
+        return CellTerms(self.cells, terms, features(self.cells), measured)
 
 
 def summed(
-    cells: Sequence[Cell],
-    chip_of: Callable[[str], Chip],
+    cells: Sequence[ServingCell],
+    chip_of: Callable[[str], ChipTiming],
     geometries: Mapping[str, Geometry] | None = None,
 ) -> Summed:
     """Sum the terms of cells; like layouts at once.
@@ -95,7 +95,7 @@ def summed(
             room = np.array([held[t] for t in tokens])
             batch = np.minimum(lengths[2], np.maximum(room, 1.0))
             _divides(geometry, layout)
-            served = Served(kernels, geometry, layout, dtypes)
+            served = PlacedModel(kernels, geometry, layout, dtypes)
             steps, firsts = terms_of(served, Loads(lengths[2], batch, *lengths[:2]))
         except Missing as missing:
             for i in places:
@@ -123,7 +123,7 @@ def undivided(geometry: Geometry, layout: Layout) -> str:
     return ""
 
 
-def _reason(cell: Cell) -> str:
+def _reason(cell: ServingCell) -> str:
     if cell.reason:
         return cell.reason
     if cell.mode != "agg":
@@ -138,11 +138,11 @@ def _reason(cell: Cell) -> str:
 
 
 def _alike(
-    cells: Sequence[Cell], refused: Sequence[str]
+    cells: Sequence[ServingCell], refused: Sequence[str]
 ) -> dict[tuple[str, str, str, str, Layout], list[int]]:
-    found = defaultdict(list)
+    places = defaultdict(list)
     for place, cell in enumerate(cells):
         if not refused[place]:
             key = (cell.chip, cell.model, cell.precision, cell.gemm, cell.layout)
-            found[key].append(place)
-    return found
+            places[key].append(place)
+    return places

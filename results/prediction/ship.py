@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results.prediction.cells import Cell, marked, read_cells
-from results.prediction.chip import Chip, Missing, read_chip
+from results.prediction.cells import ServingCell, marked, read_cells
+from results.prediction.chip import ChipTiming, Missing, read_chip
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
-from results.prediction.fit import Sample, fit
+from results.prediction.fit import CellTerms, fit
 from results.prediction.interval import stretch
 from results.prediction.power import fit_power, read_busy
 from results.prediction.samples import Summed, summed
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from results.prediction.grid import Floats
-    from results.prediction.tables import Key
+    from results.prediction.tables import KernelKey
 
 __all__ = ["Trusted", "by_datasheet", "read_folder", "trusted", "write"]
 
@@ -61,15 +61,15 @@ class Trusted:
     """Cells of a folder: what is summed of those that teach, and all with their faults."""
 
     sums: Summed
-    cells: list[Cell]
+    cells: list[ServingCell]
 
-    def sample(self, kind: str) -> Sample:
+    def sample(self, kind: str) -> CellTerms:
         """Rows with a time of this kind."""
         whole = self.sums.sample(kind)
         return whole.where(np.isfinite(whole.measured))
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Chip], list[Cell]]:
+def read_folder(folder: Path) -> tuple[dict[str, ChipTiming], list[ServingCell]]:
     """Read all chips and cells of a folder.
 
     Raises:
@@ -80,14 +80,16 @@ def read_folder(folder: Path) -> tuple[dict[str, Chip], list[Cell]]:
     return chips, read_cells(folder / "endtoend" / "measured_ttft_tpot.csv")
 
 
-def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True) -> Trusted:
+def trusted(
+    chips: dict[str, ChipTiming], cells: Sequence[ServingCell], *, wary: bool = True
+) -> Trusted:
     """Separate aggregated cells that teach from those that do not.
 
     Args:
         wary: leave out what only shows against kernels, too.
     """
 
-    def chip_of(name: str) -> Chip:
+    def chip_of(name: str) -> ChipTiming:
         if name not in chips:
             raise Missing(f"no kernels of {name} were measured")
         return chips[name]
@@ -122,7 +124,7 @@ def _far_first(sums: Summed, teaching: Floats) -> Floats:
     return np.asarray(places[~PRIORS["ttft"].near(rows.where(places))])
 
 
-def _part(sums: Summed, cells: list[Cell], keep: Floats) -> Summed:
+def _part(sums: Summed, cells: list[ServingCell], keep: Floats) -> Summed:
     places = np.flatnonzero(keep)
     return Summed(
         [cells[i] for i in places],
@@ -151,14 +153,14 @@ def _far_groups(sums: Summed) -> list[tuple[str, ...]]:
         sample = sample.where(np.array([cell.group != worst for cell in sample.cells]))
 
 
-def by_datasheet(chips: dict[str, Chip], own: Trusted, kind: str) -> HeldOut:
+def by_datasheet(chips: dict[str, ChipTiming], own: Trusted, kind: str) -> HeldOut:
     """Predict each chip's rows by its datasheet, other generations' efficiency and others' rows."""
     sample, parts = own.sample(kind), []
     for name in sorted({cell.chip for cell in sample.cells}):
         kin = next((own for own in _GENERATIONS if name in own), {name})
         alike = [chip for other, chip in sorted(chips.items()) if other not in kin]
         grids = borrowed([chip for chip in alike if chip.entry.vendor == chips[name].entry.vendor])
-        chip = Chip(chips[name].entry, chips[name].rates, "datasheet", grids)
+        chip = ChipTiming(chips[name].entry, chips[name].rates, "datasheet", grids)
         held = [cell for cell in sample.cells if cell.chip == name]
         sums = summed(held, {name: chip}.__getitem__)
         rows = sums.sample(kind).where(sums.kept)
@@ -203,10 +205,10 @@ def write(folder: Path, to: Path = DATA) -> None:
         "stretch": {
             kind: {
                 name: round(stretch(rows.cells, rows.errors, rows.deviation), 3)
-                for basis, whole in found.items()
+                for basis, whole in errors.items()
                 for name, rows in _by_engine(kind, basis, whole)
             }
-            for kind, found in held.items()
+            for kind, errors in held.items()
         },
         "errors": {basis: round(rows.summary() / 100, 3) for basis, rows in held["tpot"].items()},
         "power": _power(folder),
@@ -224,7 +226,7 @@ def _by_engine(kind: str, basis: str, held: HeldOut) -> Iterator[tuple[str, Held
         yield f"{basis}/{engine}", held.where(own)
 
 
-def _packed(chip: Chip) -> dict[str, Any]:
+def _packed(chip: ChipTiming) -> dict[str, Any]:
     """Grids with the rates they are ratios to, whatever the catalogue will say of them."""
     return {"about": ABOUT, "rates": asdict(chip.rates), "grids": _grids(chip.grids)}
 
@@ -239,7 +241,7 @@ def _power(folder: Path) -> dict[str, Any]:
     }
 
 
-def _grids(grids: dict[Key, Any]) -> dict[str, Any]:
+def _grids(grids: dict[KernelKey, Any]) -> dict[str, Any]:
     return {"/".join(map(str, key)): grid.as_json() for key, grid in grids.items()}
 
 
@@ -247,7 +249,7 @@ def _rounded(terms: Floats) -> list[list[float]]:
     return [[float(f"{value:.5g}") for value in row] for row in terms]
 
 
-def _faults(cells: list[Cell]) -> str:
+def _faults(cells: list[ServingCell]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "faults"])

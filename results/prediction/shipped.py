@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from results import catalog
-from results.prediction.cells import Cell
-from results.prediction.chip import Chip, Missing, rates_of
-from results.prediction.fit import Priors, Sample, features
-from results.prediction.grid import Grid
+from results.prediction.cells import ServingCell
+from results.prediction.chip import ChipTiming, Missing, rates_of
+from results.prediction.fit import CellTerms, Priors, features
+from results.prediction.grid import KernelGrid
 from results.prediction.plan import Layout
 from results.prediction.power import PowerFit
 from results.prediction.roofline import Rates
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from results.prediction.grid import Floats
-    from results.prediction.tables import Key
+    from results.prediction.tables import KernelKey
 
 __all__ = [
     "PRIORS",
-    "Seen",
+    "LearntRange",
     "Shipped",
     "as_rows",
     "borrowed",
@@ -53,7 +53,7 @@ PRIORS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LearntRange:
     """What was learnt from.
 
     Attributes:
@@ -65,7 +65,7 @@ class Seen:
     ranges: tuple[tuple[float, float], ...]
 
     @classmethod
-    def of(cls, cells: list[Cell]) -> Seen:
+    def of(cls, cells: list[ServingCell]) -> LearntRange:
         """Of cells."""
         loads = [(cell.concurrency or 1.0, cell.isl, cell.osl) for cell in cells]
         return cls(
@@ -89,12 +89,12 @@ class Shipped:
         about: source, licence and date.
     """
 
-    samples: Mapping[str, Sample]
+    samples: Mapping[str, CellTerms]
     priors: Mapping[str, Priors]
     stretch: Mapping[str, Mapping[str, float]]
     errors: Mapping[str, float]
     vendors: frozenset[str]
-    seen: Seen
+    seen: LearntRange
     power: PowerFit
     about: Mapping[str, Any]
 
@@ -114,7 +114,7 @@ def shipped() -> Shipped:
         measured = np.array(
             [np.nan if (time := getattr(cell, f"{kind}_ms")) is None else time for cell in cells]
         )
-        whole = Sample(cells, np.array(data[f"{kind}_terms"]), features(cells), measured)
+        whole = CellTerms(cells, np.array(data[f"{kind}_terms"]), features(cells), measured)
         samples[kind] = whole.where(np.isfinite(measured))
     return Shipped(
         samples=samples,
@@ -122,7 +122,7 @@ def shipped() -> Shipped:
         stretch=data["stretch"],
         errors=data["errors"],
         vendors=frozenset(data["vendors"]),
-        seen=Seen.of(cells),
+        seen=LearntRange.of(cells),
         power=PowerFit(
             tuple(data["power"]["coefficients"]), data["power"]["error"], data["power"]["spread"]
         ),
@@ -131,7 +131,7 @@ def shipped() -> Shipped:
 
 
 @cache
-def shipped_chip(name: str) -> Chip:
+def shipped_chip(name: str) -> ChipTiming:
     """A chip by the tables that ship, or else by its datasheet and the efficiency of others.
 
     Raises:
@@ -141,7 +141,7 @@ def shipped_chip(name: str) -> Chip:
     path = DATA / f"{name}.json.gz"
     if path.is_file():
         data = read_packed(path)
-        return Chip(entry, Rates(**data["rates"]), "kernels", grids_of(data["grids"]))
+        return ChipTiming(entry, Rates(**data["rates"]), "kernels", grids_of(data["grids"]))
     if entry.memory_bandwidth_gb_s is None:
         raise Missing(f"no memory bandwidth of {name} is published")
     if not entry.peak_tflops:
@@ -149,16 +149,16 @@ def shipped_chip(name: str) -> Chip:
     if entry.chips != 1 or entry.kind not in {"gpu", "npu", "tpu"}:
         raise Missing(f"{name} is not an accelerator that engines are known on")
     rates = rates_of(entry)
-    return Chip(entry, rates, "datasheet", _within(rates, _borrowed()))
+    return ChipTiming(entry, rates, "datasheet", _within(rates, _borrowed()))
 
 
 @cache
-def _borrowed() -> dict[Key, Grid]:
+def _borrowed() -> dict[KernelKey, KernelGrid]:
     """What all datasheets borrow: read once for all of them."""
     return grids_of(read_packed(DATA / f"{BORROWED}.json.gz")["grids"])
 
 
-def _within(rates: Rates, grids: dict[Key, Grid]) -> dict[Key, Grid]:
+def _within(rates: Rates, grids: dict[KernelKey, KernelGrid]) -> dict[KernelKey, KernelGrid]:
     """Only dtypes that there is a peak for."""
     needs = {"fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "w4a8_mxfp4_mxfp8": "fp4"}
     return {
@@ -170,30 +170,30 @@ def _within(rates: Rates, grids: dict[Key, Grid]) -> dict[Key, Grid]:
     }
 
 
-def borrowed(chips: list[Chip]) -> dict[Key, Grid]:
+def borrowed(chips: list[ChipTiming]) -> dict[KernelKey, KernelGrid]:
     """Mean ratios of several chips: what stands in where only a datasheet is known."""
     keys = sorted({key for chip in chips for key in chip.grids}, key=str)
     return {key: _mean([c.grids[key] for c in chips if key in c.grids]) for key in keys}
 
 
-def _mean(grids: list[Grid]) -> Grid:
+def _mean(grids: list[KernelGrid]) -> KernelGrid:
     """Mean of the logarithms on the first one's axes."""
     axes = grids[0].axes
     points = np.meshgrid(*axes, indexing="ij")
     values: Floats = np.mean([grid.at(*points) for grid in grids], axis=0)
-    return Grid(axes, values)
+    return KernelGrid(axes, values)
 
 
-def grids_of(data: Mapping[str, Any]) -> dict[Key, Grid]:
+def grids_of(data: Mapping[str, Any]) -> dict[KernelKey, KernelGrid]:
     """Grids by their keys."""
-    return {_key(name): Grid.from_json(own) for name, own in data.items()}
+    return {_key(name): KernelGrid.from_json(own) for name, own in data.items()}
 
 
-def _key(name: str) -> Key:
+def _key(name: str) -> KernelKey:
     return tuple(int(part) if part.isdigit() else part for part in name.split("/"))
 
 
-def as_rows(cells: list[Cell]) -> list[list[Any]]:
+def as_rows(cells: list[ServingCell]) -> list[list[Any]]:
     """Cells as they ship."""
     return [
         [
@@ -205,8 +205,8 @@ def as_rows(cells: list[Cell]) -> list[list[Any]]:
     ]  # fmt: skip
 
 
-def _cell(row: list[Any]) -> Cell:
-    return Cell(
+def _cell(row: list[Any]) -> ServingCell:
+    return ServingCell(
         id=row[0], chip=row[1], model=row[2], engine=row[3], version=row[4], precision=row[5],
         gemm=row[6], isl=row[7], osl=row[8], concurrency=row[9], layout=Layout(*row[10]),
         ttft_ms=row[11], tpot_ms=row[12], campaign=row[13], day=row[14],

@@ -19,7 +19,7 @@ from results.prediction.roofline import LAUNCH_MS as KERNEL_MS
 from suites.models.attention import Gqa, Mla
 
 if TYPE_CHECKING:
-    from results.prediction.chip import Chip
+    from results.prediction.chip import ChipTiming
     from results.prediction.grid import Floats
     from results.prediction.plan import Layout, Plan
     from suites.models import Geometry
@@ -33,7 +33,7 @@ __all__ = [
     "TERMS",
     "Dtypes",
     "Loads",
-    "Served",
+    "PlacedModel",
     "terms_of",
 ]
 
@@ -82,10 +82,10 @@ class Loads:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class PlacedModel:
     """A model as it lies on a chip's ranks."""
 
-    chip: Chip
+    chip: ChipTiming
     geometry: Geometry
     layout: Layout
     dtypes: Dtypes
@@ -96,11 +96,11 @@ class Served:
         return plan_of(self.geometry, self.layout)
 
 
-def terms_of(served: Served, loads: Loads) -> tuple[Floats, Floats]:
+def terms_of(served: PlacedModel, loads: Loads) -> tuple[Floats, Floats]:
     """Milliseconds of each term of TPOT and of TTFT, one column a load.
 
     TTFT = T_pf(ISL) + burst + wait for a step + host + queue: the burst is the share of requests
-    that a closed loop starts at once, half of them before one's own; the queue is for those that
+    that a closed loop starts at once, half of them before its own; the queue is for those that
     find no memory.
 
     Raises:
@@ -160,7 +160,7 @@ def terms_of(served: Served, loads: Loads) -> tuple[Floats, Floats]:
     return step, first
 
 
-def _gemms(served: Served, plan: Plan, tokens: Floats) -> Floats:
+def _gemms(served: PlacedModel, plan: Plan, tokens: Floats) -> Floats:
     dtypes = served.dtypes
     groups = ((plan.mixers, dtypes.mixers), (plan.dense, dtypes.dense), (plan.plain, "bfloat16"))
     total = np.zeros(len(tokens))
@@ -172,14 +172,14 @@ def _gemms(served: Served, plan: Plan, tokens: Floats) -> Floats:
     return total
 
 
-def _experts(served: Served, plan: Plan, tokens: Floats) -> Floats:
+def _experts(served: PlacedModel, plan: Plan, tokens: Floats) -> Floats:
     total = np.zeros(len(tokens))
     for count, shape in plan.experts:
         total += count * served.chip.experts(served.dtypes.experts, tokens, shape)
     return total
 
 
-def _sums(served: Served, plan: Plan, tokens: Floats) -> Floats:
+def _sums(served: PlacedModel, plan: Plan, tokens: Floats) -> Floats:
     """Half of the sums follow attention; the others span the ranks that share the experts."""
     layout, values = served.layout, tokens * served.geometry.hidden
     after = served.chip.reduce(layout.tp, values)
@@ -188,14 +188,14 @@ def _sums(served: Served, plan: Plan, tokens: Floats) -> Floats:
     return plan.sums / 2 * (after + served.chip.reduce(layout.chips, values * layout.dp))
 
 
-def _attention(served: Served, plan: Plan, batch: Floats, context: Floats) -> Floats:
+def _attention(served: PlacedModel, plan: Plan, batch: Floats, context: Floats) -> Floats:
     total = np.zeros(len(batch))
     for count, part in plan.mixing:
         total += count * _decoded(served, part, batch, context)
     return total
 
 
-def _decoded(served: Served, part: Part, batch: Floats, context: Floats) -> Floats:
+def _decoded(served: PlacedModel, part: Part, batch: Floats, context: Floats) -> Floats:
     chip, tp, cache = served.chip, served.layout.tp, served.dtypes.cache
     match part:
         case Gqa():
@@ -214,14 +214,14 @@ def _decoded(served: Served, part: Part, batch: Floats, context: Floats) -> Floa
             return np.asarray(chip.rates.stream(batch * (values + cached)))
 
 
-def _prefill(served: Served, plan: Plan, isl: Floats) -> Floats:
+def _prefill(served: PlacedModel, plan: Plan, isl: Floats) -> Floats:
     total = np.zeros(len(isl))
     for count, part in plan.mixing:
         total += count * _read(served, part, isl)
     return total
 
 
-def _read(served: Served, part: Part, isl: Floats) -> Floats:
+def _read(served: PlacedModel, part: Part, isl: Floats) -> Floats:
     """What mixes the tokens of one prompt in one layer."""
     chip, tp = served.chip, served.layout.tp
     match part:

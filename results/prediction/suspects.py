@@ -16,7 +16,7 @@ from suites.models.widths import bits_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.grid import Floats
     from suites.models.part import Routing
 
@@ -31,7 +31,7 @@ _DECODES = 0.5
 _EIGHT = 8.0
 
 
-def roofline_ms(cell: Cell, routing: Routing, cache_bytes: float = 2) -> float:
+def roofline_ms(cell: ServingCell, routing: Routing, cache_bytes: float = 2) -> float:
     """A decode step of all requests: bytes over bandwidth or FLOPs over peak, shared evenly."""
     geometry, rates = models.load(cell.model), rates_of(catalog.chips()[cell.chip])
     bits, context = bits_of(cell.precision) or 16.0, int(cell.isl + cell.osl / 2)
@@ -50,7 +50,7 @@ def roofline_ms(cell: Cell, routing: Routing, cache_bytes: float = 2) -> float:
     return least / cell.layout.chips
 
 
-def below_roofline(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
+def below_roofline(cells: Sequence[ServingCell], crowding: Floats) -> list[ServingCell]:
     """Flag cells faster than reading weights once and a cache of 8 bits allows.
 
     Args:
@@ -110,7 +110,7 @@ def suspects(cells: Sequence[Cell], ratios: Floats) -> list[Cell]:
     return flagged
 
 
-def _slope(cells: Sequence[Cell], ratios: Floats, places: Sequence[int]) -> float:
+def _slope(cells: Sequence[ServingCell], ratios: Floats, places: Sequence[int]) -> float:
     """Rise of the ratio with the logarithm of the load, within lengths and layout."""
     rows = defaultdict(list)
     for i in places:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results.prediction.grid import Grid, filled
+from results.prediction.grid import KernelGrid, filled
 from results.prediction.roofline import CACHE_BYTES, WEIGHT_BYTES, Mixture
 from suites.base.errors import UserError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Key", "device_of", "products_of", "read_tables"]
 
 # Operator, then what tells its grids apart: ("gemm", "fp8"), ("reduce", 8).
-Key = tuple[str | int, ...]
+KernelKey = tuple[str | int, ...]
 # Where grids cross, of what a table holds: between these, ratios change little.
 _M = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 16384)
 _NK = (128, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536)
@@ -46,14 +46,14 @@ _HOST = 3.0
 _ROUTING = ("power_law_1.01", "power_law_1.2", "balanced", "uniform")
 
 
-def read_tables(folder: Path, rates: Rates) -> dict[Key, Grid]:
+def read_tables(folder: Path, rates: Rates) -> dict[KernelKey, KernelGrid]:
     """Read all tables of a folder that steps are summed from; others are passed over.
 
     Raises:
         UserError: it holds none, or one cannot be read or lacks a column.
     """
     frames = [(path, _frame(path)) for path in sorted(folder.glob("*.parquet"))]
-    grids: dict[Key, Grid] = {}
+    grids: dict[KernelKey, KernelGrid] = {}
     for reader, operators in _READERS.items():
         mine = [(p, f) for p, f in frames if f is not None and _operator(f) in operators]
         try:
@@ -141,7 +141,7 @@ def _floor(frame: pd.DataFrame) -> float:
     return float(frame["latency"].quantile(0.02))
 
 
-def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     plain = [_unwindowed(frame) for frame in frames]
     for cache, own in _by("kv_cache_dtype", plain).items():
         if cache not in CACHE_BYTES:
@@ -155,7 +155,7 @@ def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Gri
                 yield ("decode", cache, *shape), grid
 
 
-def _prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     plain = [_unwindowed(frame).query("batch_size == 1 and step == 0") for frame in frames]
     own = [frame for frames in _by("attn_dtype", plain).items() for frame in frames[1]]
     for (dim, heads, kv_heads), tables in _shapes(own).items():
@@ -171,22 +171,24 @@ def _unwindowed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _shapes(frames: list[pd.DataFrame]) -> dict[tuple[int, int, int], list[pd.DataFrame]]:
     """By width of a head, query heads and key-value heads; only groups that models have."""
-    found: dict[tuple[int, int, int], list[pd.DataFrame]] = {}
+    by_shape: dict[tuple[int, int, int], list[pd.DataFrame]] = {}
     for frame in frames:
         columns = ["num_heads", "num_key_value_heads"]
         dims = frame.get("head_dim", 128)
         for shape, own in frame.assign(head_dim=dims).groupby(["head_dim", *columns]):
             dim, heads, kv_heads = (int(str(size)) for size in shape)
             if dim in {64, 128, 256} and kv_heads <= 8 and heads <= _WIDEST_GROUP * kv_heads:
-                found.setdefault((dim, heads, kv_heads), []).append(own)
-    return found
+                by_shape.setdefault((dim, heads, kv_heads), []).append(own)
+    return by_shape
 
 
 # Values that DeepSeek's latent attention caches for a token, and those of them that are summed.
 _LATENT, _RANK, _EXPANDED = 576, 512, 320
 
 
-def _latent_decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _latent_decode(
+    frames: list[pd.DataFrame], rates: Rates
+) -> Iterator[tuple[KernelKey, KernelGrid]]:
     for cache, own in _by("kv_cache_dtype", frames).items():
         if cache not in CACHE_BYTES:
             continue
@@ -198,7 +200,9 @@ def _latent_decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[K
             yield ("latent decode", cache), grid
 
 
-def _latent_prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _latent_prefill(
+    frames: list[pd.DataFrame], rates: Rates
+) -> Iterator[tuple[KernelKey, KernelGrid]]:
     single = [frame.query("batch_size == 1 and step == 0") for frame in frames]
     if not any(len(frame) for frame in single):
         return
@@ -209,16 +213,16 @@ def _latent_prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[
         yield ("latent prefill",), grid
 
 
-def _mixtures(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _mixtures(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     sizes = ["hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size"]
     for dtype, own in _by("moe_dtype", [_routed(frame) for frame in frames]).items():
         if dtype not in WEIGHT_BYTES:
             continue
-        found: dict[tuple[int, ...], list[pd.DataFrame]] = {}
+        by_shape: dict[tuple[int, ...], list[pd.DataFrame]] = {}
         for frame in own:
             for shape, table in frame.groupby(sizes):
-                found.setdefault(tuple(int(str(size)) for size in shape), []).append(table)
-        for shape, tables in found.items():
+                by_shape.setdefault(tuple(int(str(size)) for size in shape), []).append(table)
+        for shape, tables in by_shape.items():
             if shape[4] * shape[5] > _WIDEST_GROUP or shape[5] > shape[3]:
                 continue
             axes, least = _least(tables, (("num_tokens", _TOKENS),))
@@ -233,7 +237,7 @@ def _routed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["distribution"] == wanted] if wanted else frame
 
 
-def _reductions(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _reductions(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     sums = [frame[(frame["op_name"] == "all_reduce") & _sixteen(frame)] for frame in frames]
     for chips in (2, 4, 8):
         own = [frame[frame["num_gpus"] == chips] for frame in sums]
@@ -250,11 +254,11 @@ def _sixteen(frame: pd.DataFrame) -> Any:
 
 def _by(column: str, frames: list[pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """Tables by a value of theirs."""
-    found: dict[str, list[pd.DataFrame]] = {}
+    by_value: dict[str, list[pd.DataFrame]] = {}
     for frame in frames:
         for name, own in frame.groupby(column):
-            found.setdefault(str(name), []).append(own)
-    return dict(sorted(found.items()))
+            by_value.setdefault(str(name), []).append(own)
+    return dict(sorted(by_value.items()))
 
 
 def _least(
@@ -279,7 +283,7 @@ def _least(
     return tuple(axes), np.where(np.isinf(least), np.nan, least)
 
 
-def _ratios(axes: Sequence[Floats], least: Floats, roof: Floats) -> Grid | None:
+def _ratios(axes: Sequence[Floats], least: Floats, roof: Floats) -> KernelGrid | None:
     positive = tuple(np.maximum(axis, 1.0) for axis in axes)
     return filled(positive, np.log(least / roof))
 

@@ -63,7 +63,7 @@ def write(checkpoint: Checkpoint, signer: Signer) -> bytes:
     """Sign a checkpoint; the signature's name is the origin.
 
     Raises:
-        UserError: the origin is no name, or the key is no Ed25519 key.
+        UserError: the origin is not a name, or the key is not an Ed25519 key.
     """
     check_origin(checkpoint.origin, "origin")
     public = ed25519_bytes(signer.public_key.to_dict())

@@ -42,35 +42,35 @@ class Policy(StrictModel):
     @property
     def keys(self) -> dict[str, str]:
         """Raw Ed25519 public keys in hexadecimal, by the witness's name."""
-        return {one.name: one.public_key for one in self.witness}
+        return {witness.name: witness.public_key for witness in self.witness}
 
     def check(self, note: bytes, where: str) -> set[str]:
         """Return the names of the witnesses that cosigned a note.
 
         Raises:
-            UserError: it is no checkpoint.
+            UserError: it is not a checkpoint.
             CheckError: fewer than the quorum did.
         """
         keys = {name: bytes.fromhex(key) for name, key in self.keys.items()}
-        found = cosigners(note, keys, where)
-        if len(found) < self.quorum:
+        names = cosigners(note, keys, where)
+        if len(names) < self.quorum:
             raise CheckError(
-                f"is cosigned by {len(found)} of the policy's witnesses",
+                f"is cosigned by {len(names)} of the policy's witnesses",
                 where=where,
                 expected=f"{self.quorum} of {', '.join(keys)}",
             )
-        return found
+        return names
 
 
 def read_policy(path: Path) -> Policy:
     """Read a policy file: `quorum = 1` and a `[[witness]]` table for each.
 
     Raises:
-        UserError: it is no policy, or one that cannot be met.
+        UserError: it is not a policy, or one that cannot be met.
     """
     expected = "quorum and [[witness]] with name, public_key"
     policy = toml_file.read_model(path, Policy, expected=expected)
-    if policy.quorum > len({one.public_key for one in policy.witness}):
+    if policy.quorum > len({witness.public_key for witness in policy.witness}):
         raise UserError(
             f"asks for {policy.quorum}", where=f"{path}:quorum", expected="as many witnesses"
         )
@@ -96,7 +96,7 @@ def cosigners(note: bytes, keys: dict[str, bytes], where: str) -> set[str]:
         keys: raw Ed25519 public keys by name.
 
     Raises:
-        UserError: it is no checkpoint.
+        UserError: it is not a checkpoint.
     """
     _checkpoint, lines = checkpoint.read(note, where)
     return {

@@ -111,7 +111,7 @@ def payload_of(data: bytes, where: str) -> bytes:
     """Return the payload of an envelope without verifying it: to look at, not to believe.
 
     Raises:
-        UserError: it is no DSSE envelope of an in-toto payload.
+        UserError: it is not a DSSE envelope of an in-toto payload.
     """
     payload: bytes = _read(data, where)[0].payload
     return payload
@@ -204,7 +204,7 @@ def _signature(item: Any, where: str) -> Signature:
 
 def _base64(text: str, where: str) -> bytes:
     """Decode either base64 alphabet, as DSSE asks of a verifier; anything else is refused."""
-    if "\\" not in text:  # an escape of JSON is no base64
+    if "\\" not in text:  # an escape of JSON is not base64
         with suppress(ValidationError):
             return _BASE64.validate_json(f'"{text}"')
     if "-" in text or "_" in text:

@@ -224,7 +224,7 @@ class KeyLog:
     def _handing_over_faults(self, told: Notice, old: Runner) -> Iterator[str]:
         if not told.signed_by(old.own_keys):
             yield f"replaces {old.id}, whose key has not signed that"
-        if any(one.replaces == old.id for _, one in self.registered.values()):
+        if any(runner.replaces == old.id for _, runner in self.registered.values()):
             yield f"replaces {old.id}, which was replaced already"
         recovery = [key for key in old.own_keys if key.keyid != old.key.keyid]
         if not (self.good(old.key.keyid) or told.signed_by(recovery)):
@@ -236,8 +236,8 @@ class KeyLog:
             if told.since is not None and told.since > index:
                 yield f"distrusts from entry {told.since}, which is not there yet"
             return
-        known = [one for one in self._runners() if one.key.keyid == told.keyid]
-        if not told.signed_by(key for one in known for key in one.own_keys):
+        known = [runner for runner in self._runners() if runner.key.keyid == told.keyid]
+        if not told.signed_by(key for runner in known for key in runner.own_keys):
             yield "is signed neither by its key, its recovery key nor an administrator of this log"
         elif told.since is not None:
             # Who stole a key must not be able to take back what its owner signed before.
@@ -255,7 +255,9 @@ class KeyLog:
         """Return whose keys are known before an entry and valid at its time, revoked ones too."""
         time = self.time_of(index)
         entered = (runner for at, runner in self.registered.values() if at < index)
-        return [one for one in (*self.known, *entered) if time is None or one.may_sign(time)]
+        return [
+            runner for runner in (*self.known, *entered) if time is None or runner.may_sign(time)
+        ]
 
     def heirs(self, keyid: str, index: int) -> set[str]:
         """Return ids of a key and of those that took over from it, one after another."""
@@ -263,12 +265,12 @@ class KeyLog:
         heirs, waiting = set[str](), [keyid]
         while waiting:
             heirs.add(at := waiting.pop())
-            old = next((one for one in runners if one.key.keyid == at), None)
+            old = next((runner for runner in runners if runner.key.keyid == at), None)
             waiting += [
-                one.key.keyid
-                for one in runners
-                if old and one.replaces == old.id and self._took_over(old, one)
-                if one.key.keyid not in heirs
+                runner.key.keyid
+                for runner in runners
+                if old and runner.replaces == old.id and self._took_over(old, runner)
+                if runner.key.keyid not in heirs
             ]
         return heirs
 
@@ -299,7 +301,7 @@ class KeyLog:
             spans[-1] = replace(spans[-1], end=start)
 
     def _note_time(self, index: int, time: str) -> None:
-        """Keep a stated time; one that goes back, or is no time, is passed over."""
+        """Keep a stated time; one that goes back, or is not a time, is passed over."""
         if identity.is_time(time) and (not self.times or self.times[-1][1] <= time):
             self.times.append((index, time))
 
@@ -311,7 +313,7 @@ def _covers(span: EntrySpan, index: int) -> bool:
 def events(runners: Sequence[Runner], known: KeyLog) -> Iterator[dict[str, Any]]:
     """Return the records that bring a log up to the key files, in order of their ids."""
     by_id = {runner.id: runner for runner in runners}
-    for runner in sorted(runners, key=lambda one: one.id):
+    for runner in sorted(runners, key=lambda listed: listed.id):
         keyid = runner.key.keyid
         if keyid not in known.added:
             yield key_added(runner.id, runner.key)

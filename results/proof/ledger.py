@@ -77,7 +77,7 @@ class Ledger:
         """Return what this log committed to, by growing size, no matter who signed it.
 
         The checkpoint, the one known to be on the disk, the cosigned one. What a power cut tore,
-        so that it is no checkpoint, says nothing.
+        so that it is not a checkpoint, says nothing.
 
         Raises:
             CheckError: one cannot be read.
@@ -87,7 +87,7 @@ class Ledger:
             note = _bytes(path) if path.is_file() else b""
             with suppress(UserError):
                 kept.append(notes.read(note, str(path))[0])
-        return sorted(kept, key=lambda one: one.size)
+        return sorted(kept, key=lambda checkpoint: checkpoint.size)
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries the checkpoint covers, in order.
@@ -121,7 +121,7 @@ class Ledger:
                 `settle`, call `rewind` on opening, and add again what is missing then.
 
         Raises:
-            UserError: an entry is too long, the origin is no name, or the log has another.
+            UserError: an entry is too long, the origin is not a name, or the log has another.
             CheckError: the log on disk is damaged.
         """
         notes.check_origin(origin, "origin")
@@ -264,10 +264,10 @@ class Ledger:
         note = _bytes(self.checkpoint_file)
         checkpoint = notes.verify(note, keys, where)
         self.held = {self.checkpoint_file.name: sha256(note).hexdigest()}
-        for one in earlier:
-            self._comparable(checkpoint, one)
-        roots = {(one.size, one.root) for one in earlier}
-        sizes = {one.size for one in earlier}
+        for promised in earlier:
+            self._comparable(checkpoint, promised)
+        roots = {(promised.size, promised.root) for promised in earlier}
+        sizes = {promised.size for promised in earlier}
         growth = tiles.Growth()
         for entry in tiles.entries(self.tile, checkpoint.size):
             for path, expected in growth.add(entry):

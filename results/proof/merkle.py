@@ -65,10 +65,10 @@ class Frontier:
         if not self._peaks:
             return hashlib.sha256().digest()
         peaks = iter(reversed(self._peaks))
-        found = next(peaks)
+        digest = next(peaks)
         for peak in peaks:
-            found = node_hash(peak, found)
-        return found
+            digest = node_hash(peak, digest)
+        return digest
 
 
 def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
@@ -112,16 +112,16 @@ def verify_inclusion(
     """Check an audit path of the one length there is for this leaf (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size or len(proof) != inclusion_length(index, size):
         return False
-    found, node, last = leaf, index, size - 1
+    digest, node, last = leaf, index, size - 1
     for sibling in proof:
         if node % 2 or node == last:
-            found = node_hash(sibling, found)
+            digest = node_hash(sibling, digest)
             while node % 2 == 0 and node:
                 node, last = node >> 1, last >> 1
         else:
-            found = node_hash(found, sibling)
+            digest = node_hash(digest, sibling)
         node, last = node >> 1, last >> 1
-    return found == expected_root
+    return digest == expected_root
 
 
 def consistency_ranges(earlier: int, size: int) -> list[tuple[int, int]]:

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MODERATION_TYPE",
     "MOST_BYTES",
-    "Action",
     "Logged",
     "Moderation",
     "Placed",
+    "ResultAction",
     "ResultNotice",
-    "State",
+    "ResultState",
     "draft",
     "entry",
     "is_about_result",
@@ -50,11 +50,11 @@ MOST_BYTES = 32 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_AHEAD = timedelta(minutes=10)  # that a signer's clock may be before the log's
 
-Action = Literal["withdrawn", "disputed", "resolved", "superseded", "removed"]
+ResultAction = Literal["withdrawn", "disputed", "resolved", "superseded", "removed"]
 _NEEDS = {"disputed": "evidence", "superseded": "newer", "removed": "keyid"}
 _ADMINISTRATORS = {"resolved", "removed"}
 # Whatever else is said of it, a result of these does not rank.
-_UNRANKED: tuple[Action, ...] = ("removed", "withdrawn", "superseded")
+_UNRANKED: tuple[ResultAction, ...] = ("removed", "withdrawn", "superseded")
 _REVOKED = "is signed by a key that was revoked or replaced"
 
 
@@ -69,7 +69,7 @@ class _ModerationPredicate(StrictModel):
     """
 
     schema_version: Literal[1]
-    action: Action
+    action: ResultAction
     at: Timestamp
     reason: Annotated[str, Field(max_length=1000, pattern=LINE)]
     evidence: Annotated[str, Field(min_length=1, max_length=2000, pattern=LINE)] | None = None
@@ -110,7 +110,7 @@ class ResultNotice:
     digest: str
     payload_sha256: str
     result: str
-    action: Action
+    action: ResultAction
     at: str
     reason: str
     evidence: str | None
@@ -161,26 +161,28 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ResultState:
     """What the board says of a result: the notices about it, in the log's order."""
 
     notices: tuple[Placed, ...] = ()
 
-    def before(self, index: int) -> State:
+    def before(self, index: int) -> ResultState:
         """Return what it said when the log had so many entries."""
-        return State(tuple(one for one in self.notices if one.index < index))
+        return ResultState(tuple(placed for placed in self.notices if placed.index < index))
 
-    def last(self, action: Action) -> Placed | None:
+    def last(self, action: ResultAction) -> Placed | None:
         """Return the last notice of this kind."""
-        return next((one for one in reversed(self.notices) if one.notice.action == action), None)
+        return next(
+            (placed for placed in reversed(self.notices) if placed.notice.action == action), None
+        )
 
     @property
     def disputes(self) -> tuple[Placed, ...]:
         """Disputes that no administrator has resolved."""
         resolved = self.last("resolved")
         since = resolved.index if resolved else -1
-        disputes = (one for one in self.notices if one.notice.action == "disputed")
-        return tuple(one for one in disputes if one.index > since)
+        disputes = (placed for placed in self.notices if placed.notice.action == "disputed")
+        return tuple(placed for placed in disputes if placed.index > since)
 
     @property
     def speaking(self) -> Placed | None:
@@ -226,7 +228,7 @@ class State:
             "reason": told.reason,
             **({"newer": told.newer} if told.newer else {}),
             "ranks": self.ranks,
-            "history": [one.to_json() for one in self.notices],
+            "history": [placed.to_json() for placed in self.notices],
         }
 
 
@@ -298,26 +300,27 @@ class Moderation:
         return moderation
 
     @property
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, ResultState]:
         """What is said of each result of which something is said, by its digest."""
-        return {digest: State(tuple(placed)) for digest, placed in self._placed.items()}
+        return {digest: ResultState(tuple(placed)) for digest, placed in self._placed.items()}
 
     @property
     def notices(self) -> list[Placed]:
         """Those that count, in the log's order."""
         return sorted(
-            (one for own in self._placed.values() for one in own), key=lambda one: one.index
+            (placed for of_result in self._placed.values() for placed in of_result),
+            key=lambda placed: placed.index,
         )
 
     @property
     def disputes(self) -> list[Placed]:
         """Disputes that wait for an administrator, in the log's order."""
-        disputes = (one for state in self.states.values() for one in state.disputes)
-        return sorted(disputes, key=lambda one: one.index)
+        disputes = (placed for state in self.states.values() for placed in state.disputes)
+        return sorted(disputes, key=lambda placed: placed.index)
 
-    def state(self, digest: str) -> State:
+    def state(self, digest: str) -> ResultState:
         """Return what is said of a result."""
-        return State(tuple(self._placed.get(digest, ())))
+        return ResultState(tuple(self._placed.get(digest, ())))
 
     def offer(self, told: ResultNotice, index: int, now: datetime) -> str:
         """Take a notice as the entry at an index, or say why it would count for nothing."""
@@ -334,7 +337,7 @@ class Moderation:
         if by is None:
             return fault or self._unsigned(told, index)
         if told.action == "disputed" and any(
-            one.by == by for one in self.state(told.result).disputes
+            dispute.by == by for dispute in self.state(told.result).disputes
         ):
             return "is a second dispute by the same key, and the first is open"
         placed = Placed(index, self.keys.time_of(index), by, told)
@@ -379,7 +382,7 @@ class Moderation:
         """Keys that may say this, revoked ones among them."""
         if told.action in _ADMINISTRATORS:
             return list(self.authority)
-        keys = [one.key for one in self.keys.signers(index)]
+        keys = [runner.key for runner in self.keys.signers(index)]
         logged = self.logged(told.result)
         if told.action == "disputed" or logged is None:
             return [*keys, *self.authority]
@@ -400,7 +403,7 @@ class Moderation:
 
 
 def draft(
-    action: Action,
+    action: ResultAction,
     result: str,
     now: datetime,
     *,
@@ -455,7 +458,7 @@ def read(data: bytes, where: str) -> ResultNotice:
     """Read a notice's envelope strictly, before its signatures.
 
     Raises:
-        UserError: it is no notice about a result, or too large.
+        UserError: it is not a notice about a result, or too large.
     """
     if len(data) > MOST_BYTES:
         raise UserError(f"has {len(data)} bytes", where=where, expected=f"at most {MOST_BYTES}")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTICES",
     "NOTICE_TYPE",
-    "Action",
+    "KeyAction",
     "Notice",
     "countersign",
     "draft",
@@ -54,7 +54,7 @@ NOTICE_TYPE = "urn:fenmark:notice:v1"
 NOTICES = "notices"
 _SUFFIX = ".dsse.json"
 
-Action = Literal["registered", "revoked", "reinstated"]
+KeyAction = Literal["registered", "revoked", "reinstated"]
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
@@ -69,7 +69,7 @@ class _NoticePredicate(StrictModel):
     """
 
     schema_version: Literal[1]
-    action: Action
+    action: KeyAction
     at: Timestamp
     reason: Annotated[str, Field(max_length=1000)] = ""
     key_file: Annotated[str, Field(max_length=70_000)] | None = None
@@ -117,7 +117,7 @@ class Notice:
     """
 
     digest: str
-    action: Action
+    action: KeyAction
     keyid: str
     reason: str
     since: int | None
@@ -134,7 +134,7 @@ class Notice:
 
 
 def draft(
-    action: Action,
+    action: KeyAction,
     runner: Runner,
     now: datetime,
     *,
@@ -154,7 +154,7 @@ def draft(
     named: dict[str, Any] = {"key_file": key_file}
     if action != "registered":
         named = {"distrust_from" if action == "revoked" else "trust_from": since}
-    said = {
+    statement = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": runner.id, "digest": {"sha256": runner.key.keyid}}],
         "predicateType": NOTICE_TYPE,
@@ -166,7 +166,7 @@ def draft(
             **{name: value for name, value in named.items() if value is not None},
         },
     }
-    payload = strict_json.canonical(said)
+    payload = strict_json.canonical(statement)
     _parse(payload, "the notice")
     return payload
 
@@ -175,7 +175,7 @@ def countersign(data: bytes, signer: Signer, where: str) -> bytes:
     """Add a signature to a notice; its digest is another then.
 
     Raises:
-        UserError: it is no notice.
+        UserError: it is not a notice.
         CheckError: the signature just made does not verify.
     """
     notice = read(data, where)
@@ -222,7 +222,7 @@ def files(home: Path, *, known: Container[str] = ()) -> dict[str, bytes]:
     Raises:
         UserError: one cannot be read.
     """
-    found = {}
+    files_by_digest = {}
     for path in paths(home):
         if path.name.removesuffix(_SUFFIX) in known:
             continue
@@ -231,8 +231,8 @@ def files(home: Path, *, known: Container[str] = ()) -> dict[str, bytes]:
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
         if (digest := envelope.digest(data)) not in known:
-            found[digest] = data
-    return found
+            files_by_digest[digest] = data
+    return files_by_digest
 
 
 def notice_entry(digest: str) -> bytes:
@@ -244,11 +244,11 @@ def read(data: bytes, where: str) -> Notice:
     """Read a notice's envelope strictly, before its signatures: it names the key they are of.
 
     Raises:
-        UserError: it is no notice, or its key is not the one it is about.
+        UserError: it is not a notice, or its key is not the one it is about.
     """
-    said = _parse(envelope.payload_of(data, where), where)
-    [subject] = said.subject
-    predicate = said.predicate
+    statement = _parse(envelope.payload_of(data, where), where)
+    [subject] = statement.subject
+    predicate = statement.predicate
     runner = read_runner(predicate.key_file, where) if predicate.key_file else None
     if runner and runner.key.keyid != subject.digest.sha256:
         raise CheckError("registers another key than it names", where=where)

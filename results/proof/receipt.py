@@ -68,7 +68,7 @@ class Receipt:
         """Read what `to_json` wrote.
 
         Raises:
-            UserError: it is no receipt.
+            UserError: it is not a receipt.
         """
         match data:
             case {

@@ -47,13 +47,13 @@ def tile_path(level: int | str, number: int, width: int) -> str:
 
 def paths(size: int) -> list[str]:
     """List the tiles and bundles a tree of `size` entries consists of."""
-    found = []
+    tile_paths = []
     for level in ("entries", *range(_LEVELS)):
         hashes = size if level == "entries" else size >> (_HEIGHT * int(level))
         full, width = divmod(hashes, WIDTH)
-        found += [tile_path(level, number, WIDTH) for number in range(full)]
-        found += [tile_path(level, full, width)] if width else []
-    return found
+        tile_paths += [tile_path(level, number, WIDTH) for number in range(full)]
+        tile_paths += [tile_path(level, full, width)] if width else []
+    return tile_paths
 
 
 def is_outgrown(path: str, size: int) -> bool:
@@ -120,8 +120,8 @@ class Growth:
             growth._bundle = _entries(read, size // WIDTH, size % WIDTH)
         for tile in reversed(growth._edge):
             growth._frontier.descend(_HEIGHT)
-            for found in tile:
-                growth._frontier.add(found)
+            for digest in tile:
+                growth._frontier.add(digest)
         return growth
 
     def add(self, entry: bytes) -> Iterator[tuple[str, bytes]]:
@@ -132,18 +132,18 @@ class Growth:
         if len(self._bundle) == WIDTH:
             yield tile_path("entries", number, WIDTH), _bundle(self._bundle)
             self._bundle = []
-        level, found = 0, leaf_hash(entry)
-        self._frontier.add(found)
+        level, digest = 0, leaf_hash(entry)
+        self._frontier.add(digest)
         while True:
             if level == len(self._edge):
                 self._edge.append([])
             tile = self._edge[level]
-            tile.append(found)
+            tile.append(digest)
             if len(tile) < WIDTH:
                 return
             yield tile_path(level, number, WIDTH), b"".join(tile)
             self._edge[level] = []
-            level, number, found = level + 1, number // WIDTH, root(tile)
+            level, number, digest = level + 1, number // WIDTH, root(tile)
 
     def unfinished(self) -> Iterator[tuple[str, bytes]]:
         """Path and content of the partial tiles of the tree as it is."""
@@ -181,10 +181,10 @@ def range_hash(read: Callable[[str], bytes], size: int, start: int, end: int) ->
         height = (end - start).bit_length() - 1
         peaks.append(_subtree(read, size, start, height))
         start += 1 << height
-    found = peaks.pop()
+    digest = peaks.pop()
     for peak in reversed(peaks):
-        found = node_hash(peak, found)
-    return found
+        digest = node_hash(peak, digest)
+    return digest
 
 
 def _subtree(read: Callable[[str], bytes], size: int, start: int, height: int) -> bytes:
@@ -211,14 +211,14 @@ def _entries(read: Callable[[str], bytes], number: int, width: int) -> list[byte
 
 
 def _items(data: bytes, path: str, width: int) -> list[bytes]:
-    found, at = [], 0
+    entries, at = [], 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 2], "big")
-        found.append(data[at + 2 : at + 2 + length])
+        entries.append(data[at + 2 : at + 2 + length])
         at += 2 + length
-    if at != len(data) or len(found) != width:
-        raise CheckError(f"holds {len(found)} whole entries", where=path, expected=str(width))
-    return found
+    if at != len(data) or len(entries) != width:
+        raise CheckError(f"holds {len(entries)} whole entries", where=path, expected=str(width))
+    return entries
 
 
 def _bundle(items: Sequence[bytes]) -> bytes:

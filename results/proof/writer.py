@@ -11,11 +11,11 @@ from results.keys.identity import ed25519_key
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
-__all__ = ["Writer"]
+__all__ = ["LogWriter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class LogWriter:
     """Who signs a log.
 
     Attributes:
@@ -31,7 +31,7 @@ class Writer:
     administrators: tuple[Key, ...]
 
     @classmethod
-    def of(cls, origin: str, key: bytes) -> Writer:
+    def of(cls, origin: str, key: bytes) -> LogWriter:
         """Tell who writes a log of this origin.
 
         Args:

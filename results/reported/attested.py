@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from results.checks import Evidence
+from results.checks import SampleFigures
 from results.checks.evidence import key_of
 from results.reported.importing import import_document
 from results.reported.parts import reading
@@ -41,18 +41,20 @@ _OF_ENGINE = {"llama-bench", "llama-batched-bench", "trtllm-bench"}
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)
 
 
-def attested_evidence(data: bytes, where: str, harness: Harness) -> Evidence:
+def attested_evidence(data: bytes, where: str, harness: Harness) -> SampleFigures:
     """Read every figure that a harness' file gives.
 
     Args:
         data: whose digest the statement names: who checked that is the caller.
     """
     if harness.kind not in KINDS:
-        return Evidence(fault=f"its figures name no harness we read, but {harness.kind[:40]!r}")
+        return SampleFigures(
+            fault=f"its figures name no harness we read, but {harness.kind[:40]!r}"
+        )
     try:
         imported = read_attested(data, harness.file, harness.kind)
     except UserError as error:
-        return Evidence(fault=str(error))
+        return SampleFigures(fault=str(error))
     # A reader that stumbles over a stranger's file says no more than that it gives no figures.
     except (
         ArithmeticError,
@@ -62,9 +64,9 @@ def attested_evidence(data: bytes, where: str, harness: Harness) -> Evidence:
         TypeError,
         ValueError,
     ) as error:
-        return Evidence(fault=f"{where}: cannot be read: {type(error).__name__}")
+        return SampleFigures(fault=f"{where}: cannot be read: {type(error).__name__}")
     rows = (row for result in imported.results for row in rows_of(result, harness.kind))
-    return Evidence(rows={key_of(row): row for row in rows})
+    return SampleFigures(rows={key_of(row): row for row in rows})
 
 
 def read_attested(data: bytes, name: str, kind: str | None = None) -> ReportedFile:

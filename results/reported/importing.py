@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from results import catalog
 from results.reported.parts import reading
 from results.reported.parts.building import Refused
-from results.reported.parts.kind import Kind
 from results.reported.parts.names import stated
 from results.reported.parts.reading import Broken
 from results.reported.parts.simulated import file_says, row_says
@@ -28,9 +27,10 @@ from suites.base.printable import printable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from results.reported.parts.kind import SourceKind
     from results.reported.parts.reading import Document
 
-__all__ = ["KINDS", "Kind", "import_document", "import_file"]
+__all__ = ["KINDS", "import_document", "import_file"]
 
 _LONGEST_REASON = 256
 _MOST_ROWS = 10_000_000
@@ -106,7 +106,7 @@ def import_document(
 
 
 def _sorted(
-    reader: Kind, rows: list[Any], told: str | None
+    reader: SourceKind, rows: list[Any], told: str | None
 ) -> tuple[list[ReportedResult], list[Folded], list[RefusedRow]]:
     results: list[ReportedResult] = []
     folded: list[Folded] = []
@@ -147,7 +147,7 @@ def _simulated(told: str, where: str) -> UserError:
     return UserError(what, where=where, expected="figures that were measured")
 
 
-def _source(reader: Kind, document: Document) -> ReportedSource:
+def _source(reader: SourceKind, document: Document) -> ReportedSource:
     return ReportedSource(
         kind=reader.name,
         view=reader.view,

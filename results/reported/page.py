@@ -10,7 +10,7 @@ from suites.base.metrics import METRICS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from results.reported.parts.kind import Kind
+    from results.reported.parts.kind import SourceKind
 
 __all__ = ["page", "tables"]
 
@@ -115,7 +115,7 @@ def tables(translate: Callable[[str], str] = str, name: Callable[[str], str] = s
     return "\n\n".join(parts) + "\n"
 
 
-def _section(kind: Kind, translate: Callable[[str], str], name: Callable[[str], str]) -> str:
+def _section(kind: SourceKind, translate: Callable[[str], str], name: Callable[[str], str]) -> str:
     head = ("their field", "their unit", "metric", "our unit", "definition")
     about = translate("{title}. {footnote} Licence: {licence}.")
     return "\n".join(
@@ -135,7 +135,7 @@ def _section(kind: Kind, translate: Callable[[str], str], name: Callable[[str], 
     )
 
 
-def _lines(kind: Kind, translate: Callable[[str], str]) -> Iterator[str]:
+def _lines(kind: SourceKind, translate: Callable[[str], str]) -> Iterator[str]:
     for field in kind.fields:
         metric = f"`{field.metric}`" if field.metric else "-"
         unit = METRICS[field.metric].unit if field.metric else "-"

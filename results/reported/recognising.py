@@ -38,13 +38,13 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from results.reported.parts.kind import Kind
+    from results.reported.parts.kind import SourceKind
     from results.reported.parts.reading import Document
 
 __all__ = ["KINDS", "recognise", "rows_of"]
 
 # Of two that know as many rows the first is taken: the more particular stand first.
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, SourceKind] = {
     module.KIND.name: module.KIND
     for module in (
         mlperf,
@@ -82,7 +82,7 @@ _TRIED = 50
 _DEEPEST, _MOST_PLACES = 3, 24
 
 
-def recognise(document: Document, where: str) -> Kind:
+def recognise(document: Document, where: str) -> SourceKind:
     """Return the reader of a published file.
 
     Raises:
@@ -101,7 +101,7 @@ def recognise(document: Document, where: str) -> Kind:
     )
 
 
-def rows_of(kind: Kind, document: Document) -> Sequence[Any]:
+def rows_of(kind: SourceKind, document: Document) -> Sequence[Any]:
     """Return the rows of a kind in a file, or in what a wrapper of its rows holds."""
     for places in _places(document):
         for place in places:
@@ -110,7 +110,7 @@ def rows_of(kind: Kind, document: Document) -> Sequence[Any]:
     return kind.rows(document)
 
 
-def _known(kind: Kind, document: Document) -> int:
+def _known(kind: SourceKind, document: Document) -> int:
     """Count the first rows of a document that are of a kind."""
     first = replace(document, rows=document.rows[:_TRIED])
     return sum(_knows(kind, row) for row in kind.rows(first)[:_TRIED])
@@ -138,7 +138,7 @@ def _inside(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
             yield [row.get(name) if isinstance(row, dict) else row for row in rows]
 
 
-def _knows(kind: Kind, row: Any) -> bool:
+def _knows(kind: SourceKind, row: Any) -> bool:
     if isinstance(row, Broken):
         row = dict.fromkeys(row.names)
     return isinstance(row, dict) and kind.knows(row)

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from results.checks import judge_reported
 from results.reported.importing import import_file
 from results.reported.per_chip import per_chip
-from results.statement.reported import Evidence, read_folder
+from results.statement.reported import EvidenceKind, read_folder
 from results.statement.statement import Name, Text  # noqa: TC001 (pydantic reads them)
 from suites.base import files, toml_file
 from suites.base.errors import CheckError, UserError
@@ -80,7 +80,7 @@ class Publisher(StrictModel):
 
     publisher: Name
     kind: Name | None = None
-    evidence: Evidence
+    evidence: EvidenceKind
     licence: Text
     cite: Text
     origin: Text
@@ -158,7 +158,7 @@ def build(source: Path, out: Path) -> list[ShippedFile]:
             f"has {size:,} bytes", where=str(out), expected=f"at most {_MOST_BYTES:,} to ship"
         )
     _write(out / "data", {**packed, PER_CHIP: rates, "NOTICE": _notice(made).encode()})
-    return [_told(publisher, file, packed[packed_name(file)]) for publisher, file in made]
+    return [_as_shipped(publisher, file, packed[packed_name(file)]) for publisher, file in made]
 
 
 def _on_record() -> Iterator[tuple[Publisher, PublishedFile]]:
@@ -241,7 +241,7 @@ def _about(publisher: Publisher, made: list[tuple[Publisher, ReportedFile]]) -> 
     return "\n".join(lines) + "\n"
 
 
-def _told(publisher: Publisher, imported: ReportedFile, packed: bytes) -> ShippedFile:
+def _as_shipped(publisher: Publisher, imported: ReportedFile, packed: bytes) -> ShippedFile:
     flagged = Counter(
         rule
         for result in imported.results

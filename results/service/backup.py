@@ -31,7 +31,7 @@ from results.proof import checkpoint, notice, tiles
 from results.proof.ledger import Ledger
 from results.service import engine as database
 from results.service.history import check_rows
-from results.service.orm import Base, Entry
+from results.service.orm import Base, LogEntry
 from results.service.samples import kept
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -52,7 +52,7 @@ _MANIFEST, _ROWS, _KEY = "backup.json", "fenmark.db", "log.pem"
 _MOST_MANIFEST = 2**30
 _AT_ONCE = 500  # rows, of which each holds an envelope of up to 1 MiB
 _CHUNK = 2**20
-# What a backup may hold: whatever else is in a file is no path of ours.
+# What a backup may hold: whatever else is in a file is not a path of ours.
 _NAME = re.compile(
     r"fenmark\.db|log/(checkpoint|cosigned)|log/tile/[0-9a-z]+(/x?\d{3})+(\.p/\d{1,3})?"
     r"|(runners|notices)/[A-Za-z0-9._-]{1,128}|samples/[0-9a-f]{64}\.json"
@@ -92,7 +92,7 @@ def back_up(data: Path, out: Path, *, url: str | None = None) -> Manifest:
         url: of the database, as given to `serve`.
 
     Raises:
-        UserError: `data` is no store, its tables are of another version, or `out` is there.
+        UserError: `data` is not a store, its tables are of another version, or `out` is there.
     """
     ledger = Ledger(data / "log")
     if not ledger.exists():
@@ -190,7 +190,7 @@ def _copy_rows(data: Path, place: Path, url: str | None) -> int:
         database.migrate(target)
         try:
             _copy(reading, target)
-            return int(reading.scalar(select(func.count()).select_from(Entry)) or 0)
+            return int(reading.scalar(select(func.count()).select_from(LogEntry)) or 0)
         except (OperationalError, ProgrammingError) as error:
             raise UserError(
                 f"tables cannot be read: {str(error).splitlines()[0]}",
@@ -262,7 +262,7 @@ def _unpack(file: Path, fresh: Path) -> Manifest:
     """Write the files of a backup and hold each against its digest.
 
     Raises:
-        UserError: it is no backup.
+        UserError: it is not a backup.
         CheckError: it is damaged.
     """
     digests: dict[str, str] = {}
@@ -402,7 +402,7 @@ def _fill(fresh: Path, data: Path, url: str) -> None:
     with database.connect(data, url) as target, database.connect(fresh) as source:
         database.migrate(target)
         with target.connect() as connection:
-            if connection.scalar(select(func.count()).select_from(Entry)):
+            if connection.scalar(select(func.count()).select_from(LogEntry)):
                 raise CheckError(
                     "holds entries", where="database", expected="an empty database or schema"
                 )
@@ -412,17 +412,17 @@ def _fill(fresh: Path, data: Path, url: str) -> None:
         path.unlink()
 
 
-def _exchange(one: Path, other: Path) -> None:
+def _exchange(first: Path, second: Path) -> None:
     """Let two folders change places in one step where the system can, else in two."""
     rename: Callable[..., int] | None = getattr(
         ctypes.CDLL(None, use_errno=True), "renameat2", None
     )
-    if rename and rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+    if rename and rename(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _EXCHANGE) == 0:
         return
     if rename and ctypes.get_errno() not in {errno.EINVAL, errno.ENOSYS}:
         code = ctypes.get_errno()
-        raise UserError(f"cannot be replaced: {os.strerror(code)}", where=str(other))
-    aside = one.with_suffix(".old")
-    other.rename(aside)
-    one.rename(other)
-    aside.rename(one)
+        raise UserError(f"cannot be replaced: {os.strerror(code)}", where=str(second))
+    aside = first.with_suffix(".old")
+    second.rename(aside)
+    first.rename(second)
+    aside.rename(first)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from results.service.limits import Limits
+    from results.service.limits import SenderLimits
 
 __all__ = ["STOP_WITHIN_S", "bound", "configured", "for_long", "listen"]
 
@@ -34,7 +34,7 @@ _MOST_HEAD_BYTES = 64 * 1024
 _MOST_PIPELINED = 16  # requests sent before the first of them was answered
 # The application answers a slow body itself; who goes on sending is cut off so much later.
 _GRACE_S = 1.0
-# Files that are no connections: the database's, the log's, key files, the program's own.
+# Files that are not connections: the database's, the log's, key files, the program's own.
 _OTHER_FILES = 256
 # An interpreter hands over between its threads every 5 ms unless told otherwise. The thread that
 # commits gives way at every touch of the disk, some twenty times a batch, and would wait 5 ms
@@ -44,7 +44,7 @@ STOP_WITHIN_S = 30
 
 
 def configured(
-    app: ASGIApp, limits: Limits, headers: Mapping[str, str], **more: Any
+    app: ASGIApp, limits: SenderLimits, headers: Mapping[str, str], **more: Any
 ) -> uvicorn.Config:
     """Configure Uvicorn: its own settings where they hold, a protocol where they do not.
 
@@ -95,7 +95,7 @@ def bound(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
 
 
 def for_long(
-    app: ASGIApp, limits: Limits, headers: Mapping[str, str], **more: Any
+    app: ASGIApp, limits: SenderLimits, headers: Mapping[str, str], **more: Any
 ) -> uvicorn.Config:
     """Configure a server of a process of its own: its log, its files, its end. See `configured`."""
     sys.setswitchinterval(_HAND_OVER_S)
@@ -113,7 +113,11 @@ def for_long(
 
 
 def listen(
-    app: ASGIApp, listener: socket.socket, url: str, limits: Limits, headers: Mapping[str, str]
+    app: ASGIApp,
+    listener: socket.socket,
+    url: str,
+    limits: SenderLimits,
+    headers: Mapping[str, str],
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish; one line on stdout when it listens.
 
@@ -121,12 +125,12 @@ def listen(
         url: where that is.
     """
 
-    class Server(uvicorn.Server):
+    class AnnouncedServer(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             print(f"listening on {url}", flush=True)
 
-    Server(for_long(app, limits, headers)).run(sockets=[listener])
+    AnnouncedServer(for_long(app, limits, headers)).run(sockets=[listener])
 
 
 def _most_connections() -> int:
@@ -143,7 +147,7 @@ def _most_connections() -> int:
 class _Guarded(HttpToolsProtocol):
     """One connection. Uvicorn itself waits without end: for a head, a body, a slow reader."""
 
-    allowed: Limits
+    allowed: SenderLimits
     refusal_headers: Mapping[str, str]
     crowd: Crowd
     _head_bytes = 0

@@ -135,7 +135,7 @@ class Desk:
         query = select(Registration.__table__).where(Registration.id == identity)
         with self._engine.connect() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return _told(row) if row else None
+        return _as_json(row) if row else None
 
     def registrations(self, state: str | None, after: str, limit: int) -> list[dict[str, Any]]:
         """List registrations by time and id, from behind a cursor "TIME ID" on."""
@@ -145,7 +145,7 @@ class Desk:
             query = query.where(Registration.state == state)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(order).limit(limit)).mappings().all()
-        return [_told(row) for row in rows]
+        return [_as_json(row) for row in rows]
 
     def pending(self) -> int:
         """Count the registrations that wait."""
@@ -265,7 +265,7 @@ def noted(
     connection.execute(insert(Act), [row])
 
 
-def _told(row: Any) -> dict[str, Any]:
+def _as_json(row: Any) -> dict[str, Any]:
     return {**row, "notice": row["notice"].decode()}
 
 

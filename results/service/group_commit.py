@@ -72,6 +72,6 @@ class Committer:
         finally:
             self.batches += 1
             self.seconds += time.perf_counter() - started
-        for (_, done), one in zip(batch, stored, strict=True):
+        for (_, done), result in zip(batch, stored, strict=True):
             if not done.done():
-                done.set_result(one)
+                done.set_result(result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from results.proof.merkle import Frontier, leaf_hash
-from results.service.orm import Entry
+from results.service.orm import LogEntry
 from suites.base.errors import CheckError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check_rows(engine: Engine, ledger: Ledger) -> None:
     if not promised:
         return
     frontier = Frontier()
-    query = select(Entry.record).where(Entry.at < promised[-1].size).order_by(Entry.at)
+    query = select(LogEntry.record).where(LogEntry.at < promised[-1].size).order_by(LogEntry.at)
     streamed = query.execution_options(yield_per=1000)
     with engine.connect() as connection, connection.execute(streamed) as rows:
         records = rows.scalars()

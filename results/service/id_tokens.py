@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from results.service.issuers import Issuer
 
-__all__ = ["MOST_CHARACTERS", "IdTokens", "Identity", "fetch_keys"]
+__all__ = ["MOST_CHARACTERS", "IdTokens", "TokenHolder", "fetch_keys"]
 
 MOST_CHARACTERS = 8192
 _FRESH_S = 600  # that keys are taken as they were
@@ -42,7 +42,7 @@ _REQUIRED = ["iss", "aud", "sub", "iat", "exp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TokenHolder:
     """Who a token says its holder is.
 
     Attributes:
@@ -63,7 +63,7 @@ def fetch_keys(url: str) -> list[Any]:
 
     Raises:
         httpx.HTTPError: no answer, or none within the bounds.
-        UserError: it is no key set.
+        UserError: it is not a key set.
     """
     transport = BoundedTransport(most_bytes=_MOST_BYTES, longest_s=_LONGEST_S)
     plain = {"Accept-Encoding": "identity"}  # the bounds are of what arrives
@@ -75,7 +75,7 @@ def fetch_keys(url: str) -> list[Any]:
         case {"keys": list(keys)}:
             return keys[:_MOST_KEYS]
         case _:
-            raise UserError("is no key set", where=url, expected='{"keys": […]}')
+            raise UserError("is not a key set", where=url, expected='{"keys": […]}')
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class _Keys:
         if self._asked_at is None or now - self._asked_at >= _AGAIN_S:
             self._asked_at = now
             try:
-                read = [_key(one, self.issuer) for one in self.fetch(self.issuer.jwks)]
+                read = [_key(key, self.issuer) for key in self.fetch(self.issuer.jwks)]
                 self._known = {key.key_id: key for key in read if key and key.key_id}
                 self._read_at = now
             except (httpx.HTTPError, httpx.InvalidURL, UserError) as error:
@@ -149,11 +149,11 @@ class IdTokens:
             fetch: gives the keys at an address; raises as `fetch_keys`.
             clock: seconds that never go back.
         """
-        self._issuers = {one.issuer: _Keys(one, fetch, clock) for one in issuers}
-        # An issuer that does not answer holds up whoever brings a token, and nobody else.
+        self._issuers = {issuer.issuer: _Keys(issuer, fetch, clock) for issuer in issuers}
+        # An issuer that does not answer holds up those who bring a token, and nobody else.
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="id-tokens")
 
-    def identity(self, token: str, keyid: str) -> Identity:
+    def identity(self, token: str, keyid: str) -> TokenHolder:
         """Say whose a token is.
 
         Args:
@@ -173,11 +173,11 @@ class IdTokens:
             ) from error
         # Of what strangers write PyJWT lets some errors of Python through.
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise _refused(_WHY.get(type(error), "is no signed JSON Web Token")) from error
+            raise _refused(_WHY.get(type(error), "is not a signed JSON Web Token")) from error
 
-    def _believed(self, token: str, keyid: str) -> Identity:
+    def _believed(self, token: str, keyid: str) -> TokenHolder:
         if len(token) > MOST_CHARACTERS or not token.isascii():
-            raise _refused(f"is no JSON Web Token of at most {MOST_CHARACTERS} characters")
+            raise _refused(f"is not JSON Web Token of at most {MOST_CHARACTERS} characters")
         header = jwt.get_unverified_header(token)
         unproven = jwt.decode(token, options={"verify_signature": False})
         named = unproven.get("iss")
@@ -207,14 +207,14 @@ class IdTokens:
         return _identity(issuer, claims)
 
 
-def _identity(issuer: Issuer, claims: dict[str, Any]) -> Identity:
-    said = claims.get(issuer.organization_claim)
-    organization = str(said) if isinstance(said, str | int) else ""
+def _identity(issuer: Issuer, claims: dict[str, Any]) -> TokenHolder:
+    organization_claim = claims.get(issuer.organization_claim)
+    organization = str(organization_claim) if isinstance(organization_claim, str | int) else ""
     owner = issuer.organizations.get(organization)
     if owner is None:
         raise _refused(f"is of no organization listed here, by its {issuer.organization_claim}")
     name = f"{issuer.issuer} {issuer.organization_claim}={organization} sub={claims['sub']}"
-    return Identity(owner, printable(name, 512))
+    return TokenHolder(owner, printable(name, 512))
 
 
 _WHY: dict[type[Exception], str] = {

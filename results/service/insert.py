@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, tuple_
 
 from results.checks import copied, outcome, rules
 from results.proof.receipt import result_entry
-from results.service.orm import Entry, Sample, Submission
+from results.service.orm import LogEntry, SampleDigest, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Candidate",
-    "Place",
+    "StoredPlace",
     "choose_new",
     "insert_entries",
     "insert_new",
@@ -67,7 +67,7 @@ class Candidate:
     def samples(self) -> set[str]:
         return set(self.prints.values())
 
-    def row(self, place: Place) -> dict[str, Any]:
+    def row(self, place: StoredPlace) -> dict[str, Any]:
         """Columns of `Submission`."""
         return {
             "at": place.at,
@@ -87,7 +87,7 @@ class Candidate:
         }
 
 
-class Place(NamedTuple):
+class StoredPlace(NamedTuple):
     """Where a candidate is stored, and what was found when it was."""
 
     at: int
@@ -98,68 +98,78 @@ class Place(NamedTuple):
     flags: Sequence[str]
 
 
-def places_of(connection: Connection, batch: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
+def places_of(
+    connection: Connection, batch: Sequence[Candidate]
+) -> dict[tuple[str, str], StoredPlace]:
     """Places of the candidates known already, by identity."""
     identity = (Submission.payload_sha256, Submission.keyid)
     judged = (Submission.digest, Submission.outcome, Submission.findings, Submission.flags)
     query = (
-        select(*identity, Entry.at, Entry.size, *judged)
-        .join(Entry, Entry.at == Submission.at)
-        .where(tuple_(*identity).in_({one.identity for one in batch}))
+        select(*identity, LogEntry.at, LogEntry.size, *judged)
+        .join(LogEntry, LogEntry.at == Submission.at)
+        .where(tuple_(*identity).in_({candidate.identity for candidate in batch}))
     )
     rows = connection.execute(query)
-    return {(row[0], row[1]): Place._make(row[2:]) for row in rows}
+    return {(row[0], row[1]): StoredPlace._make(row[2:]) for row in rows}
 
 
 def choose_new(
     connection: Connection, batch: Sequence[Candidate], taken: set[tuple[str, str]]
 ) -> list[Candidate]:
     """Candidates that neither are known nor answer a spent challenge, each once."""
-    nonces = {one.nonce for one in batch if one.nonce}
+    nonces = {candidate.nonce for candidate in batch if candidate.nonce}
     query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
     spent = set(connection.scalars(query)) if nonces else set()
     new = []
-    for one in batch:
-        if one.identity not in taken and one.nonce not in spent:
-            new.append(one)
-            taken.add(one.identity)
-            spent |= {one.nonce} if one.nonce else set()
+    for candidate in batch:
+        if candidate.identity not in taken and candidate.nonce not in spent:
+            new.append(candidate)
+            taken.add(candidate.identity)
+            spent |= {candidate.nonce} if candidate.nonce else set()
     return new
 
 
-def insert_new(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
+def insert_new(
+    connection: Connection, new: Sequence[Candidate]
+) -> dict[tuple[str, str], StoredPlace]:
     """Insert candidates and their entries, which one checkpoint is to cover."""
     if not new:
         return {}
     known = _known_samples(connection, new)
     judged: list[list[Finding]] = []
     fresh: list[set[str]] = []
-    for one in new:
-        judged.append([*one.findings, *copied(one.prints, known)])
-        fresh.append(one.samples - known.keys())
-        known |= dict.fromkeys(fresh[-1], one.digest)
+    for candidate in new:
+        judged.append([*candidate.findings, *copied(candidate.prints, known)])
+        fresh.append(candidate.samples - known.keys())
+        known |= dict.fromkeys(fresh[-1], candidate.digest)
     flags = [rules(findings, "flagged") for findings in judged]
-    entries = [result_entry(one.digest, named) for one, named in zip(new, flags, strict=True)]
+    entries = [
+        result_entry(candidate.digest, named) for candidate, named in zip(new, flags, strict=True)
+    ]
     start = insert_entries(connection, entries)
     places = {
-        one.identity: Place(
+        candidate.identity: StoredPlace(
             at=at,
             size=start + len(new),
-            digest=one.digest,
+            digest=candidate.digest,
             outcome=outcome(findings),
             findings=[finding.to_json() for finding in findings],
             flags=named,
         )
-        for at, (one, findings, named) in enumerate(zip(new, judged, flags, strict=True), start)
+        for at, (candidate, findings, named) in enumerate(
+            zip(new, judged, flags, strict=True), start
+        )
     }
-    connection.execute(insert(Submission), [one.row(places[one.identity]) for one in new])
+    connection.execute(
+        insert(Submission), [candidate.row(places[candidate.identity]) for candidate in new]
+    )
     samples = [
         {"sha256": sha256, "at": at}
         for at, digests in enumerate(fresh, start)
         for sha256 in sorted(digests)
     ]
     if samples:
-        connection.execute(insert(Sample), samples)
+        connection.execute(insert(SampleDigest), samples)
     return places
 
 
@@ -168,21 +178,21 @@ def insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
     start = next_place(connection)
     size = start + len(records)
     rows = [{"at": at, "record": record, "size": size} for at, record in enumerate(records, start)]
-    connection.execute(insert(Entry), rows)
+    connection.execute(insert(LogEntry), rows)
     return start
 
 
 def next_place(connection: Connection) -> int:
-    last = connection.scalar(select(func.max(Entry.at)))
+    last = connection.scalar(select(func.max(LogEntry.at)))
     return 0 if last is None else last + 1
 
 
 def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
     """Which samples and figures of these are known, and by the digest of which result."""
-    wanted = set[str]().union(*(one.samples for one in new))
+    wanted = set[str]().union(*(candidate.samples for candidate in new))
     query = (
-        select(Sample.sha256, Submission.digest)
-        .join(Submission, Submission.at == Sample.at)
-        .where(Sample.sha256.in_(wanted))
+        select(SampleDigest.sha256, Submission.digest)
+        .join(Submission, Submission.at == SampleDigest.at)
+        .where(SampleDigest.sha256.in_(wanted))
     )
     return {row.sha256: row.digest for row in connection.execute(query)}

@@ -101,7 +101,7 @@ def read_issuers(path: Path) -> tuple[Issuer, ...]:
         UserError: it does not fit, or names an issuer twice.
     """
     issuers = toml_file.read_model(path, _Table, expected="[[issuer]] tables").issuer
-    urls = [one.issuer for one in issuers]
+    urls = [issuer.issuer for issuer in issuers]
     for url in urls:
         if urls.count(url) > 1:
             raise UserError(f"names {url} twice", where=f"{path}:issuer", expected="each once")

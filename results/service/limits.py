@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from results.service.addresses import Network
 
-__all__ = ["Buckets", "Limits", "Quota"]
+__all__ = ["Buckets", "Quota", "SenderLimits"]
 
 _MOST = 10_000  # names remembered; beyond it the longest silent one is forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SenderLimits:
     """What a sender may do.
 
     Attributes:
@@ -85,7 +85,7 @@ class Quota:
     bytes: Buckets
 
     @classmethod
-    def of(cls, limits: Limits) -> Quota:
+    def of(cls, limits: SenderLimits) -> Quota:
         """Make one whose buckets are full."""
         return cls(Buckets(limits.per_minute), Buckets(limits.bytes_per_minute))
 

@@ -64,7 +64,9 @@ def opened(url: str, endpoint: str | None = None) -> ObjectStore:
     """
     named = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", url)
     if named is None:
-        raise UserError(f"{url[:200]!r} is no bucket", where="--to", expected="s3://BUCKET/PREFIX")
+        raise UserError(
+            f"{url[:200]!r} is not a bucket", where="--to", expected="s3://BUCKET/PREFIX"
+        )
     try:
         from obstore.store import S3Store
     except ImportError as error:

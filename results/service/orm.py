@@ -20,10 +20,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 __all__ = [
     "Act",
     "Base",
-    "Entry",
+    "LogEntry",
     "OwnerQuota",
     "Registration",
-    "Sample",
+    "SampleDigest",
     "Setting",
     "Submission",
     "WordColumn",
@@ -49,7 +49,7 @@ class Base(DeclarativeBase):
     """All tables."""
 
 
-class Entry(Base):
+class LogEntry(Base):
     """An entry of the log.
 
     Attributes:
@@ -98,7 +98,7 @@ class Submission(Base):
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Sample(Base):
+class SampleDigest(Base):
     """Digest of raw samples or of all figures, and the first result that brought them."""
 
     __tablename__ = "samples"

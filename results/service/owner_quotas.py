@@ -84,9 +84,9 @@ class OwnerQuotas:
             self._day, self._brought = day, {}
         if name not in self._brought:
             keys = [
-                one.key.keyid
-                for one in self.intake.runners()
-                if reads_as(one.owner or one.id) == name
+                runner.key.keyid
+                for runner in self.intake.runners()
+                if reads_as(runner.owner or runner.id) == name
             ]
             self._brought[name] = self.intake.store.brought(keys, day)
         return self._brought[name]

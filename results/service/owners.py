@@ -35,9 +35,12 @@ class Owner:
     counts: Mapping[str, tuple[int, str]]
 
     def to_json(self) -> dict[str, Any]:
-        return {"owner": self.name, "runners": [self._told(one) for one in self.runners]}
+        return {
+            "owner": self.name,
+            "runners": [self._runner_as_json(runner) for runner in self.runners],
+        }
 
-    def _told(self, runner: Runner) -> dict[str, Any]:
+    def _runner_as_json(self, runner: Runner) -> dict[str, Any]:
         keyid = runner.key.keyid
         results, last = self.counts.get(keyid, (0, None))
         return {
@@ -64,7 +67,7 @@ def owners(intake: Intake) -> list[Owner]:
     return [
         Owner(
             name=name,
-            runners=tuple(sorted(own, key=lambda one: one.id)),
+            runners=tuple(sorted(own, key=lambda runner: runner.id)),
             ended=ended,
             counts=counts,
         )
@@ -74,5 +77,8 @@ def owners(intake: Intake) -> list[Owner]:
 
 def alike(intake: Intake, owner: str) -> dict[str, int]:
     """Count the runners of each owner whose name reads the same, that owner's own among them."""
-    reads, counted = reads_as(owner), Counter(one.owner or one.id for one in intake.runners())
+    reads, counted = (
+        reads_as(owner),
+        Counter(runner.owner or runner.id for runner in intake.runners()),
+    )
     return {name: number for name, number in sorted(counted.items()) if reads_as(name) == reads}

@@ -36,7 +36,7 @@ def unpack(body: bytes) -> tuple[bytes, bytes]:
     """Return the envelope's bytes and the compressed samples, neither of them looked at.
 
     Raises:
-        UserError: it is no such body.
+        UserError: it is not such a body.
     """
     match strict_json.loads(body, "body", _LIMITS):
         case {"envelope": str(envelope), "samples": str(samples)}:

@@ -37,7 +37,7 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
     `out` is extended, and nothing is written where that cannot be.
 
     Raises:
-        UserError: `data` is no store, or `out` cannot be written.
+        UserError: `data` is not a store, or `out` cannot be written.
         CheckError: the archive in `out` is newer, of another log or of another history; or the
             store's rows and log are.
     """
@@ -119,20 +119,22 @@ def _removed(data: Path, out: Path, size: int, url: str | None) -> list[Path]:
         CheckError: one was removed while this was being published.
     """
     gone = removed(data, url)
-    said = {
+    in_log = {
         told.result
         for digest, envelope in notices(data, size, url)
         if moderation.is_about_result(envelope)
         and (told := moderation.read(envelope, digest)).action == "removed"
     }
-    if late := sorted(gone.keys() - said):
+    if late := sorted(gone.keys() - in_log):
         raise CheckError(
             f"{late[0][:16]}… was removed while it was being published",
             where=str(data),
             remedy="publish again",
         )
-    samples = (out / "samples" / f"{one}.json" for own in gone.values() for one in own)
-    return [*(out / "submissions" / f"{one}{archive.SUFFIX}" for one in gone), *samples]
+    samples = (
+        out / "samples" / f"{sample}.json" for digests in gone.values() for sample in digests
+    )
+    return [*(out / "submissions" / f"{digest}{archive.SUFFIX}" for digest in gone), *samples]
 
 
 def _write_log(ledger: Ledger, log: Path, note: bytes, size: int) -> None:

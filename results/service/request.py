@@ -74,13 +74,13 @@ class _RequestStatement(StrictModel):
 
 def sign(signer: Signer, asked: Asked) -> bytes:
     """Sign a request."""
-    said = {
+    fields = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": asked.target, "digest": {"sha256": _sha256(asked.nonce)}}],
         "predicateType": REQUEST_TYPE,
         "predicate": asked.model_dump(),
     }
-    return envelope.sign(strict_json.canonical(said), signer)
+    return envelope.sign(strict_json.canonical(fields), signer)
 
 
 def read(data: bytes, where: str) -> Asked:
@@ -108,11 +108,11 @@ def from_header(value: str) -> bytes:
     """
     expected = f"{SCHEME}<base64>"
     if not value.startswith(SCHEME):
-        raise UserError("is no signed request", where="Authorization", expected=expected)
+        raise UserError("is not a signed request", where="Authorization", expected=expected)
     try:
         return b64decode(value.removeprefix(SCHEME), validate=True)
     except ValueError as error:
-        raise UserError("is no base64", where="Authorization", expected=expected) from error
+        raise UserError("is not base64", where="Authorization", expected=expected) from error
 
 
 @dataclass(slots=True)
@@ -136,7 +136,9 @@ class Nonces:
         if self._challenges.judge(nonce, "request", now) != "issued":
             return False
         with self._lock:
-            self._spent = {one: until for one, until in self._spent.items() if until > now}
+            self._spent = {
+                spent_nonce: until for spent_nonce, until in self._spent.items() if until > now
+            }
             if nonce in self._spent:
                 return False
             self._spent[nonce] = now + LIFETIME

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from results.service import engine as database
 from results.service.faults import disk_fault
-from results.service.orm import Sample, Submission
+from results.service.orm import SampleDigest, Submission
 from results.service.problem import Problem
 from suites.base.files import write_atomically
 
@@ -28,7 +28,7 @@ __all__ = ["SampleFiles", "kept", "named"]
 _MOST_A_DAY = 2**30
 _AT_ONCE = 500  # digests in one query
 # A removed result, whose envelope is empty, names none any more.
-_named = select(Sample.sha256).join(Submission).where(func.length(Submission.envelope) > 0)
+_named = select(SampleDigest.sha256).join(Submission).where(func.length(Submission.envelope) > 0)
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 
 
@@ -116,11 +116,11 @@ class SampleFiles:
 
 def named(connection: Connection, digests: Iterable[str]) -> set[str]:
     """Tell which of these digests a stored result names."""
-    wanted, found = [*digests], set[str]()
+    wanted, digests_named = [*digests], set[str]()
     for at in range(0, len(wanted), _AT_ONCE):
-        query = _named.where(Sample.sha256.in_(wanted[at : at + _AT_ONCE]))
-        found |= set(connection.scalars(query))
-    return found
+        query = _named.where(SampleDigest.sha256.in_(wanted[at : at + _AT_ONCE]))
+        digests_named |= set(connection.scalars(query))
+    return digests_named
 
 
 def kept(home: Path, size: int, url: str | None = None) -> Iterator[Path]:
@@ -132,7 +132,7 @@ def kept(home: Path, size: int, url: str | None = None) -> Iterator[Path]:
     Raises:
         UserError: the database cannot be opened.
     """
-    query = _named.where(Sample.at < size).order_by(Sample.at, Sample.sha256)
+    query = _named.where(SampleDigest.at < size).order_by(SampleDigest.at, SampleDigest.sha256)
     files = SampleFiles(home / "samples")
     with database.connect(home, url) as engine, engine.connect() as connection:
         for digest in connection.scalars(query.execution_options(yield_per=_AT_ONCE)):

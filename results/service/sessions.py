@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-__all__ = ["LASTS", "Session", "Sessions"]
+__all__ = ["LASTS", "AdminSessions", "Session"]
 
 _ENTRY_LASTS = timedelta(minutes=2)
 LASTS = timedelta(minutes=30)
@@ -30,7 +30,7 @@ class Session:
 
 
 @dataclass(slots=True)
-class Sessions:
+class AdminSessions:
     """Entries by a link that is good once, and the sessions that they began."""
 
     _entries: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Sessions:
 
     def invite(self, by: str, now: datetime) -> str:
         """Return the token of a link for an administrator, good once within two minutes."""
-        self._entries = {key: one for key, one in self._entries.items() if one[1] > now}
+        self._entries = {key: entry for key, entry in self._entries.items() if entry[1] > now}
         token = secrets.token_urlsafe(32)
         self._entries[_hashed(token)] = (by, now + _ENTRY_LASTS)
         return token
@@ -49,7 +49,7 @@ class Sessions:
         by, until = self._entries.pop(_hashed(token), ("", now))
         if until <= now:
             return None
-        self._sessions = {key: one for key, one in self._sessions.items() if one[1] > now}
+        self._sessions = {key: entry for key, entry in self._sessions.items() if entry[1] > now}
         session = secrets.token_urlsafe(32)
         self._sessions[_hashed(session)] = (by, now + LASTS)
         return session

@@ -29,13 +29,13 @@ from results.proof.keylog import KeyLog, events, time_entry
 from results.proof.ledger import Ledger
 from results.proof.moderation import Logged, Moderation, ResultNotice
 from results.proof.receipt import Receipt
-from results.proof.writer import Writer
+from results.proof.writer import LogWriter
 from results.service import engine as database
 from results.service.desk import Desk, Switches
 from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
-from results.service.orm import Entry, Sample, Submission
+from results.service.orm import LogEntry, SampleDigest, Submission
 from results.service.samples import SampleFiles, named
 from results.statement import strict_json
 from suites.base import files
@@ -142,7 +142,7 @@ class Store:
         self._writing = threading.Lock()
         self._home = home
         self._key_files = home / "runners"
-        self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
+        self._writer = LogWriter.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
         self._read_so_far = (tuple[Runner, ...](), 0, KeyLog(authority=self.administrators))
         self.desk = Desk(engine)
@@ -195,7 +195,9 @@ class Store:
             OSError: its disk is full or broken; asked again, it goes on where it stopped.
         """
         size = self.ledger.unverified().size
-        query = select(Entry.record, Entry.size).where(Entry.at >= size).order_by(Entry.at)
+        query = (
+            select(LogEntry.record, LogEntry.size).where(LogEntry.at >= size).order_by(LogEntry.at)
+        )
         with self._engine.connect() as connection:
             missing = connection.execute(query).all()
         for _, batch in groupby(missing, lambda row: row.size):
@@ -229,25 +231,25 @@ class Store:
             receipts = self._receipts(
                 (row.size, row.at, row.digest, row.flags) for row in places.values()
             )
-        fresh = {id(one) for one in new}
+        fresh = {id(candidate) for candidate in new}
         return [
             Stored(
                 receipt=receipts[place.at],
-                new=id(one) in fresh,
+                new=id(candidate) in fresh,
                 outcome=place.outcome,
                 findings=place.findings,
             )
-            if (place := places.get(one.identity))
+            if (place := places.get(candidate.identity))
             else Stored(receipt=None)
-            for one in batch
+            for candidate in batch
         ]
 
     def _time_due(self, new: Sequence[Candidate]) -> str:
         """Give the time to be stated before these: each hour, and to the minute for a validity."""
-        dated = any(one.dated for one in new)
+        dated = any(candidate.dated for candidate in new)
         if not dated and not self._time:  # a store that was told of no key states no time
             return ""
-        now = max((one.received_at for one in new), default="")
+        now = max((candidate.received_at for candidate in new), default="")
         digits = _TO_THE_MINUTE if dated else _TO_THE_HOUR
         return now if now[:digits] > self._time[:digits] else ""
 
@@ -258,33 +260,33 @@ class Store:
         is read-only nothing is put in.
         """
         with self._writing:
-            said = self._key_log(runners)
+            key_log = self._key_log(runners)
             if self._puts_nothing_in:
-                return said
+                return key_log
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            dated = ({**one, "time": now} for one in events(runners, said))
-            records = [strict_json.canonical(one) for one in dated]
+            dated = ({**event, "time": now} for event in events(runners, key_log))
+            records = [strict_json.canonical(event) for event in dated]
             with self._engine.begin() as connection:
                 at = next_place(connection) + len(records)
-                if at and not (records or said.times):  # a log from before times were stated
+                if at and not (records or key_log.times):  # a log from before times were stated
                     records.append(time_entry(now))
                     at += 1
-                records += self._notices_due(said, at)
+                records += self._notices_due(key_log, at)
                 if records:
                     insert_entries(connection, records)
             if records:
                 self.recover()
-            said = self._key_log(runners)
-            self._time = max(self._time, *(time for _, time in said.times[-1:]), "")
-            return said
+            key_log = self._key_log(runners)
+            self._time = max(self._time, *(time for _, time in key_log.times[-1:]), "")
+            return key_log
 
-    def _notices_due(self, said: KeyLog, at: int) -> list[bytes]:
+    def _notices_due(self, key_log: KeyLog, at: int) -> list[bytes]:
         """Entries of notices that lie here, count, and are not in the log, from a place on."""
         due: list[bytes] = []
-        for digest, data in notice.files(self._home, known=said.notices).items():
+        for digest, data in notice.files(self._home, known=key_log.notices).items():
             if moderation.is_about_result(data):
                 continue
-            fault = said.offer(data, at + len(due))
+            fault = key_log.offer(data, at + len(due))
             if fault:
                 _LOG.warning("%s: %s", notice.place(self._home, digest), fault)
             else:
@@ -300,16 +302,16 @@ class Store:
         with self._writing:
             if self._puts_nothing_in:
                 return self._moderation(keys)
-            said, due = self._moderation(keys), list[ResultNotice]()
+            rulings, due = self._moderation(keys), list[ResultNotice]()
             at, now = self.size(), datetime.now(UTC)
-            known = {*said.entered, *keys.notices}
+            known = {*rulings.entered, *keys.notices}
             for digest, data in notice.files(self._home, known=known).items():
                 if not moderation.is_about_result(data):
                     continue
                 where = str(notice.place(self._home, digest))
                 try:
                     told = moderation.read(data, where)
-                    fault = said.offer(told, at + len(due), now)
+                    fault = rulings.offer(told, at + len(due), now)
                 except UserError as error:
                     fault = str(error)
                 if fault:
@@ -317,7 +319,7 @@ class Store:
                 else:
                     due.append(told)
             self._enter(due)
-            return said
+            return rulings
 
     def moderate(self, told: ResultNotice, keys: KeyLog) -> Moderation:
         """Take a notice about a result, durably on return; return what the log says then.
@@ -329,12 +331,12 @@ class Store:
         """
         with self._writing:
             self.desk.admit()
-            said = self._moderation(keys)
-            if fault := said.offer(told, self.size(), datetime.now(UTC)):
+            rulings = self._moderation(keys)
+            if fault := rulings.offer(told, self.size(), datetime.now(UTC)):
                 raise CheckError(fault)
             with self._laid(told.data):
                 self._enter([told])
-            return said
+            return rulings
 
     def enter_key_notice(self, told: Notice, runners: Sequence[Runner]) -> None:
         """Take a notice about a key, durably on return.
@@ -383,7 +385,7 @@ class Store:
             return
         removed = [told.result for told in due if told.action == "removed"]
         erased = update(Submission).where(Submission.digest.in_(removed)).values(envelope=b"")
-        samples = select(Sample.sha256).join(Submission).where(Submission.digest.in_(removed))
+        samples = select(SampleDigest.sha256).join(Submission).where(Submission.digest.in_(removed))
         with self._engine.begin() as connection:
             insert_entries(connection, [moderation.entry(told.digest) for told in due])
             dropped = list(connection.scalars(samples)) if removed else []
@@ -422,11 +424,11 @@ class Store:
         entries = {
             notice.notice_entry(digest): path for digest, path in self._notice_places().items()
         }
-        query = select(Entry.at, Entry.record).where(
-            Entry.at >= first, Entry.record.in_(entries.keys())
+        query = select(LogEntry.at, LogEntry.record).where(
+            LogEntry.at >= first, LogEntry.record.in_(entries.keys())
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(Entry.at).limit(most)).all()
+            rows = connection.execute(query.order_by(LogEntry.at).limit(most)).all()
         for row in rows:
             yield row.at, files.read_limited(entries[row.record])
 
@@ -434,7 +436,7 @@ class Store:
         """Return the envelope of a notice that the log holds, byte for byte."""
         path = self._notice_places().get(digest)
         records = [notice.notice_entry(digest), moderation.entry(digest)]
-        query = select(Entry.at).where(Entry.record.in_(records))
+        query = select(LogEntry.at).where(LogEntry.record.in_(records))
         with self._engine.connect() as connection:
             entered = path and connection.scalar(query) is not None
         return files.read_limited(path) if path and entered else None
@@ -456,20 +458,20 @@ class Store:
         if known != tuple(runners):
             known, start = tuple(runners), 0
             before = KeyLog(known=runners, authority=self.administrators)
-        said, size = before.copy(), self.size()
-        said.follow(self._records(start, size), self._fetch)
-        if not said.refused:  # a notice whose file is missing may come back
-            self._read_so_far = (known, size, said.copy())
-        return said
+        key_log, size = before.copy(), self.size()
+        key_log.follow(self._records(start, size), self._fetch)
+        if not key_log.refused:  # a notice whose file is missing may come back
+            self._read_so_far = (known, size, key_log.copy())
+        return key_log
 
     def _records(self, start: int, end: int) -> list[tuple[int, dict[str, Any]]]:
-        """Index and record of every entry of a range that is no result, in order."""
+        """Index and record of every entry of a range that is not a result, in order."""
         results = select(Submission.at).where(Submission.at >= start)
-        query = select(Entry.at, Entry.record).where(
-            Entry.at >= start, Entry.at < end, Entry.at.not_in(results)
+        query = select(LogEntry.at, LogEntry.record).where(
+            LogEntry.at >= start, LogEntry.at < end, LogEntry.at.not_in(results)
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(Entry.at)).all()
+            rows = connection.execute(query.order_by(LogEntry.at)).all()
         return [(row.at, strict_json.loads(row.record, "log")) for row in rows]
 
     def find(self, digest: str) -> Submission | None:
@@ -490,7 +492,7 @@ class Store:
         Raises:
             Problem: 503, the log could not be written yet.
         """
-        query = select(Entry.size).where(Entry.at == submission.at)
+        query = select(LogEntry.size).where(LogEntry.at == submission.at)
         with self._engine.connect() as connection:
             size = connection.execute(query).scalar_one()
         mine = (size, submission.at, submission.digest, submission.flags)
@@ -554,7 +556,7 @@ class Store:
         Args:
             rows: size of the checkpoint, place, digest and flags of each.
         """
-        found = {}
+        receipts = {}
         written = self.ledger.unverified().size
         for size, group in groupby(sorted(rows), lambda row: row[0]):
             if size > written:
@@ -564,10 +566,10 @@ class Store:
             signed = Checkpoint(origin=self._origin, size=size, root=root)
             note = checkpoint.write(signed, self._signer)
             for (at, digest, flags), proof in zip(members, proofs, strict=True):
-                found[at] = Receipt(
+                receipts[at] = Receipt(
                     digest=digest, index=at, proof=proof, note=note, flags=tuple(flags)
                 )
-        return found
+        return receipts
 
 
 def _first_of(submissions: Iterable[Submission], limit: int) -> ResultPage:
@@ -662,8 +664,8 @@ def removed(home: Path, url: str | None = None) -> dict[str, list[str]]:
     """
     gone: dict[str, list[str]] = {}
     query = (
-        select(Submission.digest, Sample.sha256)
-        .outerjoin(Sample)
+        select(Submission.digest, SampleDigest.sha256)
+        .outerjoin(SampleDigest)
         .where(func.length(Submission.envelope) == 0)
     )
     with database.connect(home, url) as engine, engine.connect() as connection:
@@ -684,7 +686,7 @@ def notices(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str
         for digest in given
         for enter in (notice.notice_entry, moderation.entry)
     }
-    query = select(Entry.record).where(Entry.at < size, Entry.record.in_(entries))
+    query = select(LogEntry.record).where(LogEntry.at < size, LogEntry.record.in_(entries))
     with database.connect(home, url) as engine, engine.connect() as connection:
         logged = {entries[record] for record in connection.scalars(query)}
     for digest, data in given.items():

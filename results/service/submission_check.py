@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from results.archive.beside import evidence_of
-from results.checks import Context, Evidence, fingerprints, judge, outcome
+from results.checks import Context, SampleFigures, fingerprints, judge, outcome
 from results.checks.evidence import harness_of
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey
@@ -43,7 +43,7 @@ __all__ = ["Intake"]
 
 _LOG = logging.getLogger(__name__)
 _MANY_FILES, _LOOK_EVERY_S = 500, 1.0
-_NOT_SENT = Evidence(absent="no raw samples were sent with it")
+_NOT_SENT = SampleFigures(absent="no raw samples were sent with it")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Intake:
     def runners(self) -> list[Runner]:
         """Return those who may submit now; key files and notices are read again when one changes.
 
-        A file that is no key file, or of a key that cannot be verified here, turns away nobody
+        A file that is not a key file, or of a key that cannot be verified here, turns away nobody
         but its own runner, and is named in the log. Of very many files, what changes inside one is
         seen within a second.
         """
@@ -105,17 +105,19 @@ class Intake:
         runners: list[Runner] = []
         files = []
         for folder in self.folders:
-            found = read_folder(folder, registered=True)
-            for error in found.broken:
+            registered = read_folder(folder, registered=True)
+            for error in registered.broken:
                 _LOG.warning("%s", error)
-            usable = [runner for runner in found if _usable(runner, folder)]
+            usable = [runner for runner in registered if _usable(runner, folder)]
             runners += usable
             files += [folder / f"{runner.id}.toml" for runner in usable]
         one_key_a_name(runners)
         self.store.keep_key_files(files)
         keys = self.store.sync_keys(runners)
         listed = {runner.key.keyid for runner in runners}
-        entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
+        entered = [
+            runner for _, runner in keys.registered.values() if runner.key.keyid not in listed
+        ]
         self.moderation = self.store.sync_moderation(keys)
         self._listed, self._runners, self.keys = runners, [*runners, *entered], keys
         self.announce()
@@ -211,7 +213,7 @@ class Intake:
         judged = judge(statement, context)
         findings = judged.findings
         if outcome(findings) == "refused":
-            raise refused([one for one in findings if one.outcome == "refused"])
+            raise refused([finding for finding in findings if finding.outcome == "refused"])
         received_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         if not runner.may_sign(received_at):
             raise Problem(
@@ -255,7 +257,7 @@ class Intake:
             ) from error
         except UserError as error:
             raise _invalid(error) from error
-        runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
+        runner = next(listed for listed in runners if listed.key.keyid == verified.key.keyid)
         self._check_key(runner.key.keyid, runner.id)
         return runner, verified
 
@@ -293,7 +295,7 @@ def _raw(statement: Statement, packed: bytes) -> bytes:
         raw = parcel.inflate(packed)
     except UserError as error:
         raise _invalid(error) from error
-    digests = [one.digest.sha256 for one in statement.subject]
+    digests = [file.digest.sha256 for file in statement.subject]
     if digests != [hashlib.sha256(raw).hexdigest()]:
         raise Problem(
             422,
@@ -315,8 +317,13 @@ def _changed_ns(path: Path) -> int:
 def refused(findings: Sequence[Finding]) -> Problem:
     """Return the problem of a result whose figures cannot be."""
     errors = [
-        {"field": one.where, "rule": one.rule, "detail": one.reason, "formula": one.formula}
-        for one in findings[:100]
+        {
+            "field": finding.where,
+            "rule": finding.rule,
+            "detail": finding.reason,
+            "formula": finding.formula,
+        }
+        for finding in findings[:100]
     ]
     first = findings[0]
     return Problem(422, "refused", f"{first.where}: {first.reason}", errors=errors)

@@ -49,9 +49,9 @@ class Vouching:
         if key.trusted_root != self.trusted_root or key.keyval["issuer"] != GITHUB:
             return ""
         identity = str(key.keyval["identity"])
-        for one in self.organizations:
-            inside = f"{one}/"
-            named = runner.owner == one.rpartition("/")[2]
+        for listed in self.organizations:
+            inside = f"{listed}/"
+            named = runner.owner == listed.rpartition("/")[2]
             if named and all(
                 place.startswith(inside) for place in (key.caller.source_repository, identity)
             ):

@@ -128,7 +128,7 @@ def read_forecast(data: bytes, where: str) -> Forecast:
     """Read payload bytes that a signature was found good for.
 
     Raises:
-        UserError: they are no forecast; names the first field.
+        UserError: they are not a forecast; names the first field.
     """
     value = strict_json.loads(data, where)
     if place := unprintable(value):

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from results.statement.statement import Engine
     from suites.models import Geometry, Widths
 
-__all__ = ["Served", "served", "served_of"]
+__all__ = ["ServedModel", "served", "served_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class ServedModel:
     """A model at a precision.
 
     Attributes:
@@ -42,7 +42,7 @@ def served(
     *,
     otherwise: float | None = None,
     own: Geometry | None = None,
-) -> Served | None:
+) -> ServedModel | None:
     """Find the geometry of a model by our name or its publisher's; None where it is unknown.
 
     Args:
@@ -59,10 +59,10 @@ def served(
     published = geometry.published
     mixed = published is not None and published.precision == (precision or "").strip().lower()
     stored = published.widths() if published and mixed else bits
-    return Served(id=geometry.id, geometry=geometry, bits=bits, stored=stored)
+    return ServedModel(id=geometry.id, geometry=geometry, bits=bits, stored=stored)
 
 
-def served_of(engines: Iterable[Engine], own: Geometry | None = None) -> Served | None:
+def served_of(engines: Iterable[Engine], own: Geometry | None = None) -> ServedModel | None:
     """Find what the engines of a result served; None where they served several models.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from results.statement.statement import Count, Label, Measurement, Name, Sha256, Text
+from results.statement.statement import Count, Measurement, Name, Sha256, StatedLabel, Text
 from suites.base import files as plain_files
 from suites.base.errors import UserError
 from suites.base.strict_model import StrictModel
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Evidence",
+    "EvidenceKind",
     "Folded",
     "RefusedRow",
     "ReportedChip",
@@ -35,7 +35,7 @@ _MOST = 2**28  # bytes; the largest of what is published today makes 2 MB
 
 
 # How a publisher came by a figure. A simulated one is never imported as if it were measured.
-Evidence = Literal["measured", "vendor-claimed", "simulated"]
+EvidenceKind = Literal["measured", "vendor-claimed", "simulated"]
 
 
 class ReportedSource(StrictModel):
@@ -62,7 +62,7 @@ class ReportedSource(StrictModel):
     file_sha256: Sha256
     importer_version: Name | None = None
     publisher: Name | None = None
-    evidence: Evidence | None = None
+    evidence: EvidenceKind | None = None
     origin: Text | None = None
     date: Name | None = None
     cite: Text | None = None
@@ -101,7 +101,7 @@ class ReportedResult(StrictModel):
     engine: Text | None = None
     date: Name | None = None
     url: Text | None = None
-    labels: dict[Name, Label] = {}
+    labels: dict[Name, StatedLabel] = {}
     measurements: Annotated[list[ReportedMeasurement], Field(min_length=1)]
 
 

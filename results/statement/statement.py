@@ -38,9 +38,9 @@ Name = Annotated[str, Field(min_length=1, max_length=256)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # RFC 3339 in UTC, to the second or finer: sorts as text, reads in any language.
 Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
-Label = Annotated[str, Field(max_length=256)] | int | float | bool
+StatedLabel = Annotated[str, Field(max_length=256)] | int | float | bool
 # What a run was asked for: a TOML value of one level.
-Option = Text | int | float | bool | Annotated[list[Label], Field(max_length=1024)]
+Option = Text | int | float | bool | Annotated[list[StatedLabel], Field(max_length=1024)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
@@ -131,7 +131,7 @@ class Machine(StrictModel):
     container: Name | None
     virtual_machine: Name | None
     driver: Name | None
-    conditions: Annotated[dict[Name, Label], Field(default_factory=dict)]
+    conditions: Annotated[dict[Name, StatedLabel], Field(default_factory=dict)]
 
 
 class Software(StrictModel):
@@ -193,7 +193,7 @@ class Engine(StrictModel):
     weights_sha256: Sha256 | None
     weights: Literal["random", "real", "unknown"]
     precision: Name
-    flags: Annotated[dict[Name, Label], Field(default_factory=dict)]
+    flags: Annotated[dict[Name, StatedLabel], Field(default_factory=dict)]
     image: (
         Annotated[str, Field(max_length=512, pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None
     ) = None
@@ -228,7 +228,7 @@ class Measurement(StrictModel):
     high: Finite | None
     n: Count
     method: Literal["measured", "modelled", "reported"]
-    labels: Annotated[dict[Name, Label], Field(default_factory=dict)]
+    labels: Annotated[dict[Name, StatedLabel], Field(default_factory=dict)]
 
 
 class Output(StrictModel):

@@ -24,13 +24,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from results.statement.statement import (
     Chip,
-    Label,
     Machine,
     Measurement,
     Name,
     Option,
     Predicate,
     Run,
+    StatedLabel,
     Statement,
     Text,
 )
@@ -130,8 +130,8 @@ def _unprintable() -> PydanticCustomError:
 
 
 # Checks the labels that have a type and passes over the others, as version 1 allows them.
-KNOWN_LABELS: TypeAdapter[dict[str, Label]] = TypeAdapter(
-    Annotated[dict[str, Label], _Labels(others="ignore")]
+KNOWN_LABELS: TypeAdapter[dict[str, StatedLabel]] = TypeAdapter(
+    Annotated[dict[str, StatedLabel], _Labels(others="ignore")]
 )
 
 _METRICS_IN: dict[str, list[str]] = {}
@@ -158,7 +158,7 @@ class MeasurementV2(Measurement):
 
     suite: Annotated[Name, _OneOf((*_SUITES, ATTESTED))]
     metric: Annotated[Name, _OneOf(tuple(METRICS))]
-    labels: Annotated[dict[Name, Label], _Labels(), Field(default_factory=dict)]
+    labels: Annotated[dict[Name, StatedLabel], _Labels(), Field(default_factory=dict)]
 
     model_config = ConfigDict(json_schema_extra={"allOf": [*_UNITS, _OF_ANOTHER]})
 

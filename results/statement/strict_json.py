@@ -116,7 +116,7 @@ def _checked(data: bytes, limits: DocumentLimits) -> Any:
     except RecursionError:
         raise _RefusedError(*_DEEP) from None
     except ValueError as error:
-        _decoded(data)  # bytes that are no text are said to be that
+        _decoded(data)  # bytes that are not text are said to be that
         raise _RefusedError(*_fault(data, str(error))) from None
     if by_jiter and _holds_nul(data):
         raise _RefusedError(*_ODD_CHARACTERS)
@@ -189,8 +189,8 @@ _HOOKED = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_objec
 
 def _fault(data: bytes, told: str) -> tuple[str, str]:
     """Say what is wrong with a text that does not parse, and what was expected."""
-    said = _TOLD.match(told)
-    what = said[1] if said else told
+    match = _TOLD.match(told)
+    what = match[1] if match else told
     if repeated := _REPEATED.fullmatch(what):
         return f"names '{repeated[1][:_LONGEST_NAME]}' twice in one object", _ONCE
     if what == _TOO_DEEP:
@@ -199,7 +199,7 @@ def _fault(data: bytes, told: str) -> tuple[str, str]:
         return "contains an integer of thousands of digits", _SAFE
     if "hex escape" in what:
         return _ODD_CHARACTERS
-    if said and (constant := _constant_at(data, int(said[2]), int(said[3]))):
+    if match and (constant := _constant_at(data, int(match[2]), int(match[3]))):
         return f"contains {constant}", "finite numbers"
     return f"is not JSON: {told}", "valid JSON"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FILE", "LINE", "Place", "is_line", "is_printable", "printable", "unprintable"]
+__all__ = ["FILE", "LINE", "FieldPath", "is_line", "is_printable", "printable", "unprintable"]
 
 # Control characters (C0, DEL, C1), line and paragraph separators, and what turns the direction of
 # writing (Unicode Standard Annex 9). Spelled so that Python, Rust and ECMAScript read them.
@@ -25,14 +25,14 @@ _NO_FILE = re.compile(f"[{_NOT_IN_FILE}]")
 # An option may be the text of a file.
 _OPTIONS = ("predicate", "run", "options")
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 
 def is_line(text: str) -> bool:
     return not _NO_LINE.search(text)
 
 
-def unprintable(statement: Any) -> Place | None:
+def unprintable(statement: Any) -> FieldPath | None:
     """Return where the first text of a statement lies that may not be printed; None where all may.
 
     Args:
@@ -49,7 +49,7 @@ def is_printable(value: Any) -> bool:
     return "\\" not in repr(value)  # which escapes all that is not, and a backslash
 
 
-def printable(value: Any, place: Place = ()) -> Any:
+def printable(value: Any, place: FieldPath = ()) -> Any:
     """Put a space for every character that may not be printed.
 
     Args:
@@ -69,11 +69,11 @@ def printable(value: Any, place: Place = ()) -> Any:
             return value
 
 
-def _forbidden(place: Place) -> re.Pattern[str]:
+def _forbidden(place: FieldPath) -> re.Pattern[str]:
     return _NO_FILE if place[:-1] == _OPTIONS else _NO_LINE
 
 
-def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+def _texts(value: Any, place: FieldPath) -> Iterator[tuple[FieldPath, str]]:
     """Yield every text, names of members too, and where it stands."""
     match value:
         case str(text):

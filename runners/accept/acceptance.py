@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from runners.accept.figures import Graded, MachineFigure
     from runners.accept.references import Sold
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
 
 __all__ = ["PARTS", "AcceptanceScope", "accept"]
 
@@ -133,7 +133,7 @@ def _parts(
     return parts
 
 
-def _identity(held: CoreLimits, settings: Mapping[str, Reading]) -> Iterator[MachineFigure]:
+def _identity(held: CoreLimits, settings: Mapping[str, ConditionValue]) -> Iterator[MachineFigure]:
     memory = machine.memory_bytes()
     yield from identity.host(machine.cpu(), machine.listed_cpu(), held, memory, _ROOT)
     yield from identity.cards(machine.accelerators(), settings)
@@ -141,7 +141,7 @@ def _identity(held: CoreLimits, settings: Mapping[str, Reading]) -> Iterator[Mac
 
 def _known(asked: AcceptanceScope, figures: Sequence[MachineFigure]) -> Iterator[ExpectedFigure]:
     """Return what measured figures are compared with, the nearest of kin first."""
-    own = "cores of one's own"
+    own = "cores of your own"
     yield ExpectedFigure(figure=measuring.SHARE, value=1.0, least=LEAST_SHARE, basis=own)
     yield from references.again(asked.before, figures)
     cards = machine.accelerators()
@@ -165,7 +165,9 @@ def _wanted(known: Sequence[ExpectedFigure]) -> float:
     return next(counts, 0.0)
 
 
-def _heat(before: Mapping[str, Reading], after: Mapping[str, Reading]) -> Cause | None:
+def _heat(
+    before: Mapping[str, ConditionValue], after: Mapping[str, ConditionValue]
+) -> Cause | None:
     name = "cpu_throttle_events"
     events = int(after.get(name, 0)) - int(before.get(name, 0))
     if events <= 0:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from runners.accept.figures import MachineFigure
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
 
 __all__ = [
     "Causes",
@@ -25,7 +25,7 @@ __all__ = [
     "missing_cores",
 ]
 
-# Below this share of its time a core of one's own was not.
+# Below this share of its time a core is not this machine's alone.
 LEAST_SHARE = 0.95
 # The kernel's default period of a CPU quota (Linux: cpu.max, cfs_period_us).
 _PERIOD_S = 0.1
@@ -157,7 +157,7 @@ def lost_time(spins: Sequence[CoreSpin], limits: CoreLimits) -> Cause | None:
 
 
 def device_causes(
-    settings: Mapping[str, Reading], seen: Sequence[Mapping[str, Reading]]
+    settings: Mapping[str, ConditionValue], seen: Sequence[Mapping[str, ConditionValue]]
 ) -> Iterator[Cause]:
     """Say what slows the accelerators.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["Cause", "ExpectedFigure", "Graded", "Kind", "MachineFigure", "Value"]
+__all__ = ["Cause", "ExpectedFigure", "FigureValue", "Graded", "MachineFigure", "MachineFigureKind"]
 
-Value = float | str
-Kind = Literal[
+FigureValue = float | str
+MachineFigureKind = Literal[
     "identity", "cores", "share", "core", "compute", "bandwidth", "link", "engine", "disk"
 ]
 
@@ -25,8 +25,8 @@ class MachineFigure:
     """
 
     name: str
-    kind: Kind
-    value: Value
+    kind: MachineFigureKind
+    value: FigureValue
     low: float | None = None
     high: float | None = None
     device: bool = False
@@ -43,7 +43,7 @@ class ExpectedFigure:
     """
 
     figure: str
-    value: Value
+    value: FigureValue
     basis: str
     least: float | None = None
     sold: bool = False
@@ -73,10 +73,10 @@ class Graded:
     """
 
     figure: str
-    value: Value
+    value: FigureValue
     low: float | None
     high: float | None
-    expected: Value | None
+    expected: FigureValue | None
     basis: str
     verdict: str
     cause: str

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from runners.accept.causes import CoreLimits
     from runners.accept.references import Sold
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
     from runners.machine.machine import Accelerator, Cpu
 
 __all__ = ["CORES", "cards", "host", "promised"]
@@ -57,7 +57,7 @@ def host(
 
 
 def cards(
-    accelerators: Sequence[Accelerator], settings: Mapping[str, Reading]
+    accelerators: Sequence[Accelerator], settings: Mapping[str, ConditionValue]
 ) -> Iterator[MachineFigure]:
     """Say what each accelerator is and how it is joined; cards of a machine are twins."""
     yield MachineFigure(
@@ -87,7 +87,7 @@ def promised(
     figures: Sequence[MachineFigure],
     expected: Sold | None,
     limits: CoreLimits,
-    settings: Mapping[str, Reading],
+    settings: Mapping[str, ConditionValue],
 ) -> Iterator[ExpectedFigure]:
     """Return what identity should be: what was sold, or else what the hardware itself could be."""
     entry = catalog.chips()[expected.chip] if expected else None
@@ -126,7 +126,7 @@ def _accelerators(
         if not figure.device or not what:
             continue
         if what == "name":
-            here = catalog.identify(catalog.Seen(name=str(figure.value)))
+            here = catalog.identify(catalog.ChipSigns(name=str(figure.value)))
             told = figure.value if here == expected.chip else entry.name
             yield ExpectedFigure(figure=figure.name, value=told, basis=_SOLD, sold=True)
         elif what == "memory (GB)" and entry.memory_gb:
@@ -143,7 +143,7 @@ def _accelerators(
             yield ExpectedFigure(figure=figure.name, value="off", basis="a whole chip", sold=True)
 
 
-def _card_limits(index: int, settings: Mapping[str, Reading]) -> Iterator[ExpectedFigure]:
+def _card_limits(index: int, settings: Mapping[str, ConditionValue]) -> Iterator[ExpectedFigure]:
     lanes = _LANES.match(str(settings.get(f"gpu{index}_pcie", "")))
     if lanes and lanes[4]:
         most = float(lanes[4])
@@ -155,7 +155,7 @@ def _card_limits(index: int, settings: Mapping[str, Reading]) -> Iterator[Expect
         yield ExpectedFigure(figure=name, value=usual, least=usual, basis="the card's own limit")
 
 
-def _numbers(index: int, settings: Mapping[str, Reading]) -> Iterator[MachineFigure]:
+def _numbers(index: int, settings: Mapping[str, ConditionValue]) -> Iterator[MachineFigure]:
     lanes = _LANES.match(str(settings.get(f"gpu{index}_pcie", "")))
     numbers = {
         "PCIe lanes": lanes and lanes[2],

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runners.accept.causes import Causes
-    from runners.accept.figures import ExpectedFigure, MachineFigure, Value
+    from runners.accept.figures import ExpectedFigure, FigureValue, MachineFigure
 
 __all__ = ["Grade", "grade", "judge"]
 
@@ -21,7 +21,7 @@ Grade = Literal["A", "B", "C", "D", "none"]
 _TWINS = 0.10
 # Estimated shortfall up to which a machine is a B, and a C.
 _B, _C = 0.10, 0.25
-_UNLIKE = 1e-9  # of what is no number: a B
+_UNLIKE = 1e-9  # of what is not a number: a B
 
 
 def judge(
@@ -109,7 +109,7 @@ def _lack(value: float | str, expected: float | str) -> float:
     return 1 - float(value) / float(expected)
 
 
-def _usual(twins: Sequence[MachineFigure]) -> Value | None:
+def _usual(twins: Sequence[MachineFigure]) -> FigureValue | None:
     """What twins have: the median of numbers, the most frequent text."""
     if not twins:
         return None
@@ -117,7 +117,7 @@ def _usual(twins: Sequence[MachineFigure]) -> Value | None:
     return statistics.median(numbers) if numbers else statistics.mode(twin.value for twin in twins)
 
 
-def _apart(figure: MachineFigure, twins: Sequence[MachineFigure], usual: Value) -> str:
+def _apart(figure: MachineFigure, twins: Sequence[MachineFigure], usual: FigureValue) -> str:
     """Return the verdict on a figure that is not as its twins are; "" where it is."""
     if isinstance(figure.value, str):
         return "" if figure.value == usual else "differs from its twins"

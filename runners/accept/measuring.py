@@ -32,8 +32,8 @@ from suites.kernels.backends.work import LINKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from runners.accept.figures import Kind
-    from runners.machine.conditions import Reading
+    from runners.accept.figures import MachineFigureKind
+    from runners.machine.conditions import ConditionValue
     from suites.base.records import Row
 
 __all__ = [
@@ -51,7 +51,7 @@ __all__ = [
 
 SHARE = "share of the cores' time"
 # Metrics of the suites' rows that are rates of a machine, and what kind of figure each is.
-RATES: dict[str, Kind] = {
+RATES: dict[str, MachineFigureKind] = {
     "compute_rate": "compute",
     "integer_rate": "compute",
     "bandwidth": "bandwidth",
@@ -147,7 +147,7 @@ def device_kernels(backend: str, cards: int, folder: Path) -> list[MachineFigure
     return figures
 
 
-def clock(card: int, seen: Sequence[Mapping[str, Reading]]) -> Iterator[MachineFigure]:
+def clock(card: int, seen: Sequence[Mapping[str, ConditionValue]]) -> Iterator[MachineFigure]:
     """Median clock of a card while it works: of the readings above half of its highest."""
     clocks = [float(reading[name]) for reading in seen if (name := f"gpu{card}_sm_mhz") in reading]
     if working := [mhz for mhz in clocks if mhz > max(clocks) / 2]:
@@ -206,10 +206,10 @@ def disk(folder: Path) -> MachineFigure:
 
 @contextmanager
 def watched(
-    read: Callable[[], dict[str, Reading]], period_s: float = 1.0
-) -> Iterator[list[dict[str, Reading]]]:
+    read: Callable[[], dict[str, ConditionValue]], period_s: float = 1.0
+) -> Iterator[list[dict[str, ConditionValue]]]:
     """Read what moves again and again meanwhile."""
-    seen: list[dict[str, Reading]] = []
+    seen: list[dict[str, ConditionValue]] = []
     ended = threading.Event()
 
     def watch() -> None:

@@ -72,7 +72,7 @@ def sold(text: str) -> Sold:
     """Read CHIP[:COUNT].
 
     Raises:
-        UserError: the chip is not in the catalogue, or the count is no positive number.
+        UserError: the chip is not in the catalogue, or the count is not a positive number.
     """
     chip, colon, count = text.partition(":")
     if colon and not re.fullmatch(r"[1-9][0-9]{0,5}", count, re.ASCII):
@@ -86,7 +86,7 @@ def earlier(path: Path) -> dict[str, float]:
     """Read the numbers of an earlier test of this machine, or of its like: `--json` output.
 
     Raises:
-        UserError: it cannot be read, or is no such output.
+        UserError: it cannot be read, or is not such output.
     """
     expected = "the output of `fenmark accept --json`"
     data = json_file.read(path, _MOST_BYTES, expected=expected)

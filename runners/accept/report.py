@@ -16,7 +16,7 @@ from suites.base.terminal import styled
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runners.accept.figures import Graded, Value
+    from runners.accept.figures import FigureValue, Graded
 
 __all__ = ["page", "table"]
 
@@ -57,7 +57,7 @@ def page(graded: Sequence[Graded], absent: Sequence[str], *, machine: str, when:
     )
 
 
-def _number(value: Value | None) -> str:
+def _number(value: FigureValue | None) -> str:
     if value is None:
         return ""
     return (

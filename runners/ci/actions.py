@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["active", "add_summary", "annotate", "group", "set_output"]
 
-Level = Literal["error", "warning", "notice"]
+AnnotationLevel = Literal["error", "warning", "notice"]
 
 # A step's summary above 1 MiB is dropped whole; all of a job's steps share a page.
 _SUMMARY_LIMIT = 1_000_000
@@ -34,7 +34,9 @@ def active() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def annotate(level: Level, message: str, *, title: str = "Fenmark", place: str = "") -> None:
+def annotate(
+    level: AnnotationLevel, message: str, *, title: str = "Fenmark", place: str = ""
+) -> None:
     """Attach a message to the job, and to a line of a file where `place` names one."""
     if not active():
         return

@@ -19,19 +19,19 @@ from suites.quality.scores import in_points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.agreement.comparison import Change, Row
+    from results.agreement.comparison import Change, RowFields
     from results.statement.statement import Predicate
     from suites.quality.scores import ScoreComparison
 
 __all__ = [
-    "Side",
+    "ComparedRun",
     "answers",
     "conditions",
     "find",
     "load_side",
     "markdown",
+    "quality_line",
     "same_hardware",
-    "told",
 ]
 
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
@@ -44,7 +44,7 @@ _MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ComparedRun:
     """One of the two runs.
 
     Attributes:
@@ -52,7 +52,7 @@ class Side:
     """
 
     name: str
-    rows: list[Row]
+    rows: list[RowFields]
     predicate: Predicate | None = None
 
 
@@ -76,7 +76,7 @@ def find(digest: str, archives: Sequence[Path]) -> Path:
     return matches[0]
 
 
-def load_side(name: str, archives: Sequence[Path]) -> Side:
+def load_side(name: str, archives: Sequence[Path]) -> ComparedRun:
     """Read a run: a path, a digest in one of the archives, or the URL of a submission.
 
     An envelope's signature is not checked here: `fenmark verify` is the judge of that. One that
@@ -98,10 +98,10 @@ def load_side(name: str, archives: Sequence[Path]) -> Side:
         return _of_envelope(text, str(file))
     if not isinstance(data, list) or not all(_is_row(row) for row in data):
         raise UserError("holds no summary rows", where=str(file), expected="a list of rows")
-    return Side(name=name, rows=data)
+    return ComparedRun(name=name, rows=data)
 
 
-def conditions(base: Side, head: Side) -> list[str]:
+def conditions(base: ComparedRun, head: ComparedRun) -> list[str]:
     """Say in what the two runs differ beside their figures; nothing is known of a summary."""
     if base.predicate is None or head.predicate is None:
         return []
@@ -112,14 +112,14 @@ def conditions(base: Side, head: Side) -> list[str]:
     ]
 
 
-def same_hardware(base: Side, head: Side) -> bool:
+def same_hardware(base: ComparedRun, head: ComparedRun) -> bool:
     """Whether both ran on as many of the same chip; of a summary nothing else is known."""
     if base.predicate is None or head.predicate is None:
         return True
     return hardware(base.predicate) == hardware(head.predicate)
 
 
-def answers(base: Side, head: Side) -> ScoreComparison | None:
+def answers(base: ComparedRun, head: ComparedRun) -> ScoreComparison | None:
     """Compare right answers of the same kind and level; None where not the same was asked."""
     both = (
         asked((row.get("suite"), row["metric"], row) for row in side.rows) for side in (base, head)
@@ -127,7 +127,7 @@ def answers(base: Side, head: Side) -> ScoreComparison | None:
     return change_of_answers(*both)
 
 
-def told(lost: ScoreComparison) -> str:
+def quality_line(lost: ScoreComparison) -> str:
     """Say in a line how many right answers were lost."""
     points = in_points(lost.drop, lost.low, lost.high)
     return f"right answers lost, in points: {points}: {lost.verdict}"
@@ -144,7 +144,10 @@ def markdown(
     )
     head = f"**Fenmark: {', '.join(counted)} in {len(changes)} figures compared**"
     rest = [change for change in changes if change.verdict == "no difference shown"]
-    parts = [head, *(["", f"{told(lost)[0].upper()}{told(lost)[1:]}."] if lost else [])]
+    parts = [
+        head,
+        *(["", f"{quality_line(lost)[0].upper()}{quality_line(lost)[1:]}."] if lost else []),
+    ]
     parts += _table(changed)
     if rest:
         parts += ["", f"<details><summary>{len(rest)} without a difference shown</summary>"]
@@ -181,7 +184,7 @@ def _is_hex(name: str) -> bool:
     return bool(name) and set(name) <= set("0123456789abcdef")
 
 
-def _of_envelope(data: bytes, where: str) -> Side:
+def _of_envelope(data: bytes, where: str) -> ComparedRun:
     import base64
 
     try:
@@ -189,7 +192,7 @@ def _of_envelope(data: bytes, where: str) -> Side:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError("is not a Fenmark result", where=where, expected=_FORMS) from error
     predicate = envelope.parse(payload, where).predicate
-    return Side(name=where, rows=rows_of(predicate), predicate=predicate)
+    return ComparedRun(name=where, rows=rows_of(predicate), predicate=predicate)
 
 
 def _fetch(url: str) -> bytes:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
-    from results.proof.moderation import Action
+    from results.proof.moderation import ResultAction
 
 __all__ = ["admin"]
 
@@ -26,7 +26,7 @@ _Reason = Annotated[str, typer.Option(help="Why, in public; at most 1,000 charac
 _By = Annotated[Path | None, typer.Option(help="Private key; by default this machine's.")]
 _Into = Annotated[
     Path | None,
-    typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own."),
+    typer.Option(help="Data folder of `fenmark serve`, or an archive of your own."),
 ]
 _To = Annotated[str | None, typer.Option(help="Base URL of the submission API.")]
 _Url = Annotated[
@@ -43,7 +43,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout
 def withdraw(
     digest: _Digest, reason: _Reason, by: _By = None, into: _Into = None, to: _To = None
 ) -> None:
-    """Take back a result of one's own: it stays in the log and ranks no more.
+    """Take back a result of your own: it stays in the log and ranks no more.
 
     Example: fenmark admin withdraw DIGEST --reason "the fan was broken" --to https://log.example
     """
@@ -326,7 +326,7 @@ def _signer(by: Path | None) -> Signer:
     return keyfile.load(by or default_path())
 
 
-def _signed(action: Action, digest: str, by: Path | None, **details: Any) -> bytes:
+def _signed(action: ResultAction, digest: str, by: Path | None, **details: Any) -> bytes:
     from datetime import UTC, datetime
 
     from results.proof import envelope, moderation

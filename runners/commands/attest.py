@@ -84,7 +84,7 @@ def attest(
             told.append({"digest": None, **unread(path, error)})
             broken = max(broken, error.exit_code)
             continue
-        told.append(_told(path, attested))
+        told.append(_summary(path, attested))
         _print(Terminal(stderr=json_), told[-1], attested, out)
     if json_:
         print_json(told)
@@ -92,7 +92,7 @@ def attest(
         raise typer.Exit(broken or 1)
 
 
-def _told(path: Path, attested: Attested) -> dict[str, Any]:
+def _summary(path: Path, attested: Attested) -> dict[str, Any]:
     from results.commands.imports import counts
 
     about = counts(path, attested.read)

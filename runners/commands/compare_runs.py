@@ -75,7 +75,7 @@ def compare_runs(
             table.add_row(item.case, item.title, *values, span, item.verdict)
         terminal.show(table)
         if lost:
-            terminal.say(regression.told(lost))
+            terminal.say(regression.quality_line(lost))
         for note in alone:
             terminal.say(f"! {note}")
     actions.add_summary(regression.markdown(changes, notes, lost))

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from results.prediction.cell_options import (  # noqa: TC001 - typer reads its types
+    ConcurrencyOption,
+    DpOption,
+    EngineOption,
+    EpOption,
+    IslOption,
+    OslOption,
+    PrecisionOption,
+    TpOption,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from results.archive.scoring import Scored
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
 
 __all__ = ["forecast"]
 
@@ -19,18 +30,14 @@ __all__ = ["forecast"]
 def forecast(
     chip: Annotated[str | None, typer.Option(help="By any name of `fenmark chips`.")] = None,
     model: Annotated[str | None, typer.Option(help="Id of `fenmark model list`.")] = None,
-    isl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of a prompt.")] = 1024,
-    osl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of an answer.")] = 1024,
-    concurrency: Annotated[
-        int, typer.Option(min=1, max=10_000_000, help="Requests under way.")
-    ] = 32,
-    precision: Annotated[str, typer.Option(help="Of the weights: bf16, fp8, fp4, int4.")] = "",
-    engine: Annotated[str, typer.Option(help="Such as vllm, sglang, trtllm.")] = "vllm",
-    tp: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share attention.")] = 1,
-    dp: Annotated[
-        int, typer.Option(min=1, max=1024, help="Groups with sequences of their own.")
-    ] = 1,
-    ep: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share out experts.")] = 1,
+    isl: IslOption = 1024,
+    osl: OslOption = 1024,
+    concurrency: ConcurrencyOption = 32,
+    precision: PrecisionOption = "",
+    engine: EngineOption = "vllm",
+    tp: TpOption = 1,
+    dp: DpOption = 1,
+    ep: EpOption = 1,
     ready: Annotated[
         bool, typer.Option("--ready", help="Of every chip that no public result was learnt of.")
     ] = False,
@@ -85,7 +92,7 @@ def forecast(
         _enter(cells, out, forecaster, json_=json_)
 
 
-def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, Any]) -> Cell:
+def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, Any]) -> ServingCell:
     from results.prediction.chip import entry_of
     from results.prediction.predict import Workload, cell_of
     from suites import models
@@ -94,7 +101,7 @@ def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, An
     return cell_of(entry_of(chip).id, models.load(model).id, workload, **setup)
 
 
-def _ready() -> list[Cell]:
+def _ready() -> list[ServingCell]:
     from results.prediction.forecasts import ready
     from results.prediction.predict import predictor
     from suites.base.terminal import Terminal
@@ -106,7 +113,7 @@ def _ready() -> list[Cell]:
     return cells
 
 
-def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: bool) -> None:
+def _enter(cells: Sequence[ServingCell], out: Path, forecaster: str | None, *, json_: bool) -> None:
     from datetime import UTC, datetime
 
     from results.archive import forecasts

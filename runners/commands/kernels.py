@@ -38,7 +38,7 @@ def try_(
     The file holds a function with the case's family as its name, which takes the operands as NumPy
     arrays by name, such as `gemm(a, b)`, and returns its result or writes it into an argument
     `out`. It runs in a process of its own, on inputs drawn after it was imported, and each timed
-    answer is checked. This is no sandbox: the file is code that you choose to run, with your
+    answer is checked. This is not a sandbox: the file is code that you choose to run, with your
     rights. Exits with 1 when an answer is wrong.
 
     Example: fenmark kernels try mine.py --case 'gemm/f32/numpy/qwen2.5-0.5b/o/m1'

@@ -155,7 +155,7 @@ def accept(
     ],
     by: Annotated[Path, typer.Option(help="Private key of an administrator of the log.")],
     into: Annotated[
-        Path, typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own.")
+        Path, typer.Option(help="Data folder of `fenmark serve`, or an archive of your own.")
     ],
 ) -> None:
     """Sign a registration as an administrator, and lay it where its log takes it from.
@@ -184,7 +184,7 @@ def notice_(
     ],
     into: Annotated[
         Path | None,
-        typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own."),
+        typer.Option(help="Data folder of `fenmark serve`, or an archive of your own."),
     ] = None,
     to: Annotated[str | None, typer.Option(help="Base URL of the submission API.")] = None,
     since: Annotated[

@@ -123,7 +123,7 @@ def _write(place: Path, made: Reference, terminal: Terminal) -> None:
     from suites.base.files import write_atomically
 
     write_atomically(place, made.to_bytes())
-    terminal.say(f"{made.told()}, in {place}", whole=True)
+    terminal.say(f"{made.in_words()}, in {place}", whole=True)
 
 
 class _bar:  # noqa: N801 - a context, not a kind of thing

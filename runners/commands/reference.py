@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from suites.client.subject import Subject
+    from suites.client.subject import TestedEndpoint
 
 __all__ = ["reference"]
 
@@ -77,7 +77,7 @@ def reference(
             _record_answers(trusted, quality, count, places)
 
 
-def _record_answers(trusted: Subject, file: Path, count: int, places: int) -> None:
+def _record_answers(trusted: TestedEndpoint, file: Path, count: int, places: int) -> None:
     import secrets
 
     from suites.base.files import write_atomically
@@ -97,4 +97,4 @@ def _record_answers(trusted: Subject, file: Path, count: int, places: int) -> No
         max_tokens=_ANSWER_TOKENS,
     )
     write_atomically(file, made.to_bytes())
-    Terminal().say(f"{made.told()}, in {file}", whole=True)
+    Terminal().say(f"{made.in_words()}, in {file}", whole=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from results.archive.archive import OpenedResult
     from results.economy.own_prices import Money
-    from results.proof.moderation import State
+    from results.proof.moderation import ResultState
     from suites.base.errors import UserError
 
 __all__ = ["show"]
@@ -64,7 +64,10 @@ def show(
 
 
 def _print(
-    results: list[OpenedResult], svg: Path | None, money: Money, moderated: Mapping[str, State]
+    results: list[OpenedResult],
+    svg: Path | None,
+    money: Money,
+    moderated: Mapping[str, ResultState],
 ) -> None:
     from results.checks import Context, judge
     from runners.measure.report import ask_for_price, print_findings, print_result

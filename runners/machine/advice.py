@@ -10,7 +10,7 @@ from runners.machine.finding import MachineFact
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
 
 __all__ = ["advice"]
 
@@ -23,8 +23,8 @@ _HOT_C = 75.0
 
 
 def advice(
-    settings: Mapping[str, Reading],
-    surroundings: Mapping[str, Reading],
+    settings: Mapping[str, ConditionValue],
+    surroundings: Mapping[str, ConditionValue],
     environment: Mapping[str, str],
     cores: int,
 ) -> Iterator[MachineFact]:
@@ -44,7 +44,7 @@ def advice(
 
 
 def _clocks(
-    settings: Mapping[str, Reading], surroundings: Mapping[str, Reading]
+    settings: Mapping[str, ConditionValue], surroundings: Mapping[str, ConditionValue]
 ) -> Iterator[MachineFact]:
     governor = settings.get("governor")
     if governor and governor != "performance":
@@ -71,7 +71,7 @@ def _clocks(
         )
 
 
-def _neighbours(surroundings: Mapping[str, Reading]) -> Iterator[MachineFact]:
+def _neighbours(surroundings: Mapping[str, ConditionValue]) -> Iterator[MachineFact]:
     waited = surroundings.get("cpu_pressure_percent", 0.0)
     if isinstance(waited, float) and waited > _PRESSURE_PERCENT:
         yield MachineFact(
@@ -94,7 +94,7 @@ def _threads(environment: Mapping[str, str], cores: int) -> Iterator[MachineFact
             )
 
 
-def _memory(settings: Mapping[str, Reading]) -> Iterator[MachineFact]:
+def _memory(settings: Mapping[str, ConditionValue]) -> Iterator[MachineFact]:
     if settings.get("numa_balancing") == "1" and "; " in str(settings.get("numa_cpus", "")):
         yield MachineFact(
             subject="NUMA balancing",
@@ -111,15 +111,15 @@ def _memory(settings: Mapping[str, Reading]) -> Iterator[MachineFact]:
         )
 
 
-def _cards(settings: Mapping[str, Reading]) -> list[str]:
+def _cards(settings: Mapping[str, ConditionValue]) -> list[str]:
     cards = {match[1] for name in settings if (match := re.match(r"gpu(\d+)_", name))}
     return sorted(cards, key=int)
 
 
 def _card(
-    index: str, settings: Mapping[str, Reading], surroundings: Mapping[str, Reading]
+    index: str, settings: Mapping[str, ConditionValue], surroundings: Mapping[str, ConditionValue]
 ) -> Iterator[MachineFact]:
-    def of(name: str) -> Reading | None:
+    def of(name: str) -> ConditionValue | None:
         return settings.get(f"gpu{index}_{name}", surroundings.get(f"gpu{index}_{name}"))
 
     def advice(says: str, remedy: str, *, spoils: bool = True) -> MachineFact:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Reading",
+    "ConditionValue",
     "amd_gpus",
     "ascend_driver",
     "cloud",
@@ -27,7 +27,7 @@ __all__ = [
     "topology",
 ]
 
-Reading = str | int | float | bool
+ConditionValue = str | int | float | bool
 
 # Vendor strings of the firmware's tables (DMI) that name a cloud.
 _CLOUDS = {
@@ -48,10 +48,10 @@ _AMD = "0x1002"  # PCI vendor
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
 
 
-def cpu_settings(sys: Path, proc: Path) -> dict[str, Reading]:
+def cpu_settings(sys: Path, proc: Path) -> dict[str, ConditionValue]:
     """Read what is set, and stays so during a run: governor, limits, sockets, memory."""
     cpu = sys / "devices/system/cpu"
-    texts: dict[str, Reading] = {
+    texts: dict[str, ConditionValue] = {
         "governor": _distinct(cpu.glob("cpu[0-9]*/cpufreq/scaling_governor")),
         "energy_preference": _distinct(cpu.glob("cpu[0-9]*/cpufreq/energy_performance_preference")),
         "frequency_driver": read(cpu / "cpu0/cpufreq/scaling_driver"),
@@ -74,14 +74,14 @@ def cpu_settings(sys: Path, proc: Path) -> dict[str, Reading]:
     return {name: value for name, value in {**texts, **numbers}.items() if value}
 
 
-def cpu_now(sys: Path, proc: Path) -> dict[str, Reading]:
+def cpu_now(sys: Path, proc: Path) -> dict[str, ConditionValue]:
     """Read what moves during a run: clocks, temperature, throttling."""
     cpu = sys / "devices/system/cpu"
     clocks = [_number(path) for path in cpu.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
     mhz = [khz / 1e3 for khz in clocks if khz] or list(_proc_mhz(proc))
     heat = [_number(path) for path in _cpu_sensors(sys)]
     throttled = [_number(path) for path in cpu.glob("cpu[0-9]*/thermal_throttle/*_throttle_count")]
-    readings: dict[str, Reading] = {}
+    readings: dict[str, ConditionValue] = {}
     if mhz:
         readings["cpu_mhz"] = round(sum(mhz) / len(mhz), 1)
     if any(heat):
@@ -91,9 +91,9 @@ def cpu_now(sys: Path, proc: Path) -> dict[str, Reading]:
     return readings
 
 
-def load(proc: Path) -> dict[str, Reading]:
+def load(proc: Path) -> dict[str, ConditionValue]:
     """Read what else the machine does: load, stolen time, waiting for a CPU or for memory."""
-    readings: dict[str, Reading] = {
+    readings: dict[str, ConditionValue] = {
         "load_1m": round(os.getloadavg()[0], 2),
         "steal_s_since_boot": round(getattr(psutil.cpu_times(), "steal", 0.0), 2),
     }
@@ -106,7 +106,7 @@ def load(proc: Path) -> dict[str, Reading]:
     return readings
 
 
-def cloud(sys: Path) -> dict[str, Reading]:
+def cloud(sys: Path) -> dict[str, ConditionValue]:
     """Name the cloud and its type of machine, where the firmware says so."""
     dmi = sys / "class/dmi/id"
     vendor, product = read(dmi / "sys_vendor"), read(dmi / "product_name")
@@ -119,9 +119,9 @@ def cloud(sys: Path) -> dict[str, Reading]:
     return {"cloud": name, **({"instance_type": product} if product else {})}
 
 
-def amd_gpus(sys: Path) -> dict[str, Reading]:
+def amd_gpus(sys: Path) -> dict[str, ConditionValue]:
     """Read AMD GPUs from the kernel's own files: limits, clocks, heat, link, by card."""
-    readings: dict[str, Reading] = {}
+    readings: dict[str, ConditionValue] = {}
     for index, device in enumerate(_amd_devices(sys)):
         sensors = next(iter(sorted(device.glob("hwmon/hwmon*"))), device)
         values = {

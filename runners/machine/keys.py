@@ -64,8 +64,8 @@ def load_or_create(path: Path | None = None) -> RunnerKey:
     key would each begin a log of the same name.
 
     Raises:
-        UserError: the file is no key, or others may read it, or it cannot be written; or what
-            the variable names is no keyless runner's, or the extra is not installed.
+        UserError: the file is not a key, or others may read it, or it cannot be written; or what
+            the variable names is not a keyless runner's, or the extra is not installed.
     """
     place = path or default_path()
     key = load(place) if place.exists() else create(place)
@@ -131,7 +131,7 @@ def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
     """Put the key of a file aside, make a new one in its place; return old and new.
 
     Raises:
-        UserError: the file is no key, or one of that name was put aside before.
+        UserError: the file is not a key, or one of that name was put aside before.
     """
     old = load(path)
     aside = path.with_name(f"{old.runner}.pem")
@@ -163,7 +163,7 @@ def registration(
     Where `$FENMARK_KEYLESS` names a workflow's key file, it is the workflow's.
 
     Raises:
-        UserError: a file is no key, or there is no owner; or see `load_or_create`.
+        UserError: a file is not a key, or there is no owner; or see `load_or_create`.
     """
     if not owner.strip():
         raise UserError("is empty", where="--owner", expected="who runs this machine")

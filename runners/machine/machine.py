@@ -16,7 +16,7 @@ from results.statement.statement_v2 import ChipV2, MachineV2
 from runners.machine import conditions, hardware, identity, nvidia
 
 if TYPE_CHECKING:
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
 
 __all__ = [
     "Accelerator",
@@ -126,7 +126,7 @@ def listed_cpu() -> str | None:
     """Find the processor in the catalogue: by name, CPUID, or the machine's own tables."""
     chip = cpu()
     return catalog.identify(
-        catalog.Seen(
+        catalog.ChipSigns(
             name=chip.name,
             vendor=chip.vendor,
             family=chip.family,
@@ -142,7 +142,7 @@ def listed_accelerator(gpu: Accelerator) -> str | None:
 
     A module that holds the whole machine, such as a Jetson, is told by the machine's tables.
     """
-    seen = catalog.Seen(name=gpu.name, pci=gpu.pci, tables=identity.tables(_ROOT))
+    seen = catalog.ChipSigns(name=gpu.name, pci=gpu.pci, tables=identity.tables(_ROOT))
     return catalog.identify(seen)
 
 
@@ -238,7 +238,7 @@ def virtual_machine() -> str | None:
     return " ".join(filter(None, (vendor, product))) or "unnamed hypervisor"
 
 
-def settings() -> dict[str, Reading]:
+def settings() -> dict[str, ConditionValue]:
     """Read what is set and stays so during a run; a reading that is not there is left out."""
     chip = cpu()
     tables = "; ".join(identity.tables(_ROOT))[:_LONGEST]
@@ -254,7 +254,7 @@ def settings() -> dict[str, Reading]:
     }
 
 
-def surroundings() -> dict[str, Reading]:
+def surroundings() -> dict[str, ConditionValue]:
     """Read what moves: load, stolen time, clocks, temperatures, what slows a chip."""
     return {
         **conditions.load(_PROC),

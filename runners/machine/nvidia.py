@@ -16,7 +16,7 @@ from runners.machine.conditions import topology
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
 
 __all__ = ["cards_now", "cards_settings", "serials"]
 
@@ -40,7 +40,7 @@ _THROTTLES = {
 _MILLI = 1e-3
 
 
-def cards_settings() -> dict[str, Reading]:
+def cards_settings() -> dict[str, ConditionValue]:
     """Read what is set on every card, and how the cards are joined."""
     with _cards() as cards:
         settings = {
@@ -55,7 +55,7 @@ def cards_settings() -> dict[str, Reading]:
     return settings | ({"gpu_topology": joined} if joined else {})
 
 
-def cards_now() -> dict[str, Reading]:
+def cards_now() -> dict[str, ConditionValue]:
     """Read what moves: temperature, clocks, what slows a card, who else computes on it."""
     with _cards() as cards:
         return {
@@ -93,7 +93,7 @@ def _ask(question: Callable[..., Any], *about: Any) -> Any:
         return None
 
 
-def _settings(card: Any) -> Iterator[tuple[str, Reading]]:
+def _settings(card: Any) -> Iterator[tuple[str, ConditionValue]]:
     limit = _ask(pynvml.nvmlDeviceGetPowerManagementLimit, card)
     if limit is not None:
         yield "power_limit_w", round(limit * _MILLI, 1)
@@ -123,7 +123,7 @@ def _settings(card: Any) -> Iterator[tuple[str, Reading]]:
         yield "nvlinks", links
 
 
-def _model(card: Any) -> Iterator[tuple[str, Reading]]:
+def _model(card: Any) -> Iterator[tuple[str, ConditionValue]]:
     """Say which board and firmware this is."""
     bus = _ask(pynvml.nvmlDeviceGetPciInfo, card)
     if bus is not None:  # vendor in the lower half, device in the upper
@@ -133,7 +133,7 @@ def _model(card: Any) -> Iterator[tuple[str, Reading]]:
         yield "vbios", str(firmware)
 
 
-def _now(card: Any) -> Iterator[tuple[str, Reading]]:
+def _now(card: Any) -> Iterator[tuple[str, ConditionValue]]:
     heat = _ask(pynvml.nvmlDeviceGetTemperature, card, pynvml.NVML_TEMPERATURE_GPU)
     if heat is not None:
         yield "temperature_c", int(heat)
@@ -150,7 +150,7 @@ def _now(card: Any) -> Iterator[tuple[str, Reading]]:
         yield "processes", len(others)
 
 
-def _pcie(card: Any) -> Iterator[tuple[str, Reading]]:
+def _pcie(card: Any) -> Iterator[tuple[str, ConditionValue]]:
     now = (
         _ask(pynvml.nvmlDeviceGetCurrPcieLinkGeneration, card),
         _ask(pynvml.nvmlDeviceGetCurrPcieLinkWidth, card),

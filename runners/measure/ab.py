@@ -17,7 +17,7 @@ from runners.options.registry import by_name
 from suites.base import toml_file
 from suites.base.errors import CheckError, UserError
 from suites.base.paired import PairedRatio, compare, turns
-from suites.base.records import Cell, CellResult
+from suites.base.records import CellResult, CellSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ def measure(
     return ratios
 
 
-def _cells(suite: str, profile: str, side: ComparedSide) -> list[Cell]:
+def _cells(suite: str, profile: str, side: ComparedSide) -> list[CellSpec]:
     """The first process of the plan: here pairs, not the plan, repeat it."""
     cells = load_suite(suite).plan(profile, {"seed": 0, **side.options})
     if not cells:
@@ -109,7 +109,7 @@ def _cells(suite: str, profile: str, side: ComparedSide) -> list[Cell]:
     return cells[:1] if suite == "kernels" else cells
 
 
-def _run(side: ComparedSide, cell: Cell, pair: int) -> CellResult:
+def _run(side: ComparedSide, cell: CellSpec, pair: int) -> CellResult:
     with tempfile.TemporaryDirectory(prefix="fenmark-ab-") as work:
         spec, out = Path(work) / "spec.json", Path(work) / "out.json"
         spec.write_text(json.dumps({**cell.spec, "process": pair}))

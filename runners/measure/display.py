@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suites.base.records import Cell
+    from suites.base.records import CellSpec
     from suites.base.terminal import Terminal
 
 __all__ = ["RunDisplay"]
@@ -25,7 +25,7 @@ class RunDisplay:
     Remaining time is the estimated work left times the pace this machine has shown so far.
     """
 
-    def __init__(self, cells: Sequence[Cell], terminal: Terminal) -> None:
+    def __init__(self, cells: Sequence[CellSpec], terminal: Terminal) -> None:
         """Show the run of `cells` on `terminal`."""
         self._terminal = terminal
         self._left_s = {cell.name: cell.estimated_s for cell in cells}
@@ -49,7 +49,7 @@ class RunDisplay:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def on_event(self, cell: Cell, event: dict[str, Any]) -> None:
+    def on_event(self, cell: CellSpec, event: dict[str, Any]) -> None:
         """Take a child's event and redraw."""
         match event:
             case {"event": "progress", "done": done, "total": total}:

@@ -114,7 +114,7 @@ def _chip() -> Iterator[MachineFact]:
 
 
 def _price() -> Iterator[MachineFact]:
-    """Say what the end of a run will compute with, and how to give one's own price."""
+    """Say what the end of a run will compute with, and how to give your own price."""
     chip, sheet = chip_under_test(RunOptions()), chosen_sheet(None, None)
     price = price_of(chip.catalog_id, chip.kind, chip.count, own_prices(sheet))
     yield MachineFact(

@@ -15,7 +15,7 @@ from runners.measure import children
 from runners.measure.workspace import FinishedCell, Workspace
 from suites.base.errors import CheckError, UserError
 from suites.base.probe import DRIFT_LIMIT, Probe, drift, probe
-from suites.base.records import Cell, CellResult
+from suites.base.records import CellResult, CellSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,10 +39,10 @@ def time_limit_s(estimated_s: float) -> float:
 
 
 def run_cells(
-    cells: Sequence[Cell],
+    cells: Sequence[CellSpec],
     workspace: Workspace,
     gauge: Gauge,
-    on_event: Callable[[Cell, Event], None],
+    on_event: Callable[[CellSpec, Event], None],
 ) -> list[FinishedCell]:
     """Run the cells that are not finished yet, in order, and return all of them.
 
@@ -75,7 +75,7 @@ def run_cells(
 
 
 def _run_cell(
-    cell: Cell,
+    cell: CellSpec,
     workspace: Workspace,
     gauge: Gauge,
     on_event: Callable[[Event], None],
@@ -107,7 +107,7 @@ def _run_cell(
 
 
 def _run_child(
-    cell: Cell, spec: Path, out: Path, log: Path, on_event: Callable[[Event], None]
+    cell: CellSpec, spec: Path, out: Path, log: Path, on_event: Callable[[Event], None]
 ) -> None:
     command = [sys.executable, "-m", f"suites.{cell.suite}", "--spec", str(spec), "--out", str(out)]
     limit_s = time_limit_s(cell.estimated_s)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from results.checks import Evidence
+    from results.checks import SampleFigures
     from results.statement.statement import Statement
     from suites.base.records import Row
 
@@ -33,4 +33,4 @@ class FinishedRun:
     key_path: Path
     key_created: bool
     stage_s: dict[str, float]
-    evidence: Evidence
+    evidence: SampleFigures

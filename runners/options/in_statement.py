@@ -28,7 +28,7 @@ def stated_options(options: RunOptions) -> dict[str, Any]:
     would tell the public about it.
 
     Raises:
-        UserError: the sweep's file has gone or is no text.
+        UserError: the sweep's file has gone or is not text.
     """
     stated = [
         option

@@ -13,7 +13,7 @@ from suites.quality import beside
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from suites.base.records import Cell, CellResult, Row
+    from suites.base.records import CellResult, CellSpec, Row
 
 __all__ = ["PROFILES", "Profile", "RunOptions", "Suite", "expand", "suite"]
 
@@ -24,7 +24,7 @@ PROFILES: tuple[Profile, ...] = ("quick", "standard", "full")
 class Suite(Protocol):
     """What every suite package offers to a runner."""
 
-    def plan(self, profile: str, options: Mapping[str, Any], /) -> list[Cell]:
+    def plan(self, profile: str, options: Mapping[str, Any], /) -> list[CellSpec]:
         """Expand a profile into cells; pure."""
 
     def summarize(self, results: Sequence[CellResult]) -> list[Row]:
@@ -68,7 +68,7 @@ def suite(name: str) -> Suite:
     return cast("Suite", importlib.import_module(f"suites.{name}"))
 
 
-def expand(options: RunOptions) -> list[Cell]:
+def expand(options: RunOptions) -> list[CellSpec]:
     """Expand options into the cells to run, in order.
 
     Raises:

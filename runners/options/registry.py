@@ -165,16 +165,16 @@ class RunOption:
             UserError: it is not.
         """
         if not self.many:
-            return self._one(value, where)
+            return self._single(value, where)
         if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _LONGEST_LIST:
             raise UserError(
                 f"{_shown(value)} is not a list of values",
                 where=where,
                 expected=f"1 to {_LONGEST_LIST} of them",
             )
-        return [self._one(item, where) for item in value]
+        return [self._single(item, where) for item in value]
 
-    def _one(self, value: Any, where: str) -> Any:
+    def _single(self, value: Any, where: str) -> Any:
         if self.kind is str:
             return self._text(value, where)
         if self.word and value == self.word:

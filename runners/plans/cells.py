@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Parameter
 
     from runners.options.options import RunOptions
-    from runners.plans.document import Group, PlanDocument, Value
+    from runners.plans.document import Group, OptionValue, PlanDocument
 
 __all__ = ["Combination", "PlanShard", "expand"]
 
@@ -240,7 +240,7 @@ def _place(document: PlanDocument, path: tuple[str | int, ...], asked: Group) ->
     return document.place(*path, name, value=value)
 
 
-def _beside(document: PlanDocument, key: str, value: Value) -> Value:
+def _beside(document: PlanDocument, key: str, value: OptionValue) -> OptionValue:
     """A file is named from where the plan lies."""
     if by_name()[key].holds != "file":
         return value
@@ -250,7 +250,7 @@ def _beside(document: PlanDocument, key: str, value: Value) -> Value:
     return str(folder / str(value))
 
 
-def _words(parameter: Parameter, value: Value) -> list[str]:
+def _words(parameter: Parameter, value: OptionValue) -> list[str]:
     """Write an option as words of a command line; `=` keeps a value that begins with a dash."""
     flag = parameter.opts[0]
     if isinstance(value, list) and not parameter.multiple:
@@ -258,7 +258,7 @@ def _words(parameter: Parameter, value: Value) -> list[str]:
     return [f"{flag}={part}" for part in (value if isinstance(value, list) else [value])]
 
 
-def _label(name: str, value: Value) -> str:
+def _label(name: str, value: OptionValue) -> str:
     text = "-".join(map(str, value)) if isinstance(value, list) else str(value)
     option = by_name().get(name)  # an axis may have a name of its own
     if option and option.holds == "file":

@@ -23,9 +23,9 @@ __all__ = ["READY", "PlanDocument", "SweepPlan", "read", "ready"]
 
 READY = Path(__file__).parent / "ready"
 
-Value = str | int | float | list[str | int | float]
+OptionValue = str | int | float | list[str | int | float]
 # A group of options under one name, such as a load shape or a set of engine flags.
-Group = dict[str, Value]
+Group = dict[str, OptionValue]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 
 
@@ -80,7 +80,7 @@ class SweepPlan(StrictModel):
     machine: PlanMachine | None = None
     retry: Retry = Retry()
     options: Group = {}
-    axes: dict[str, list[Value] | dict[str, Group]] = {}
+    axes: dict[str, list[OptionValue] | dict[str, Group]] = {}
     exclude: list[Group] = []
     include: list[Group] = []
 

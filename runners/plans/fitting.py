@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from results.statement.precision import Served, served
+from results.statement.precision import ServedModel, served
 from runners.machine import machine, power_cap
 from suites import models
 from suites.base.errors import UserError
@@ -199,7 +199,7 @@ def _missing(engine: str, program: str | None) -> list[str]:
     return []
 
 
-def _served(name: str | None, dtype: str) -> Served | None:
+def _served(name: str | None, dtype: str) -> ServedModel | None:
     """What a plan of this machine's user means: an id, a published name, or a file of theirs."""
     own = models.load(name) if name and models.is_path(name) else None
     return served(name, dtype, own=own)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CellState", "Progress"]
 
-State = Literal["waiting", "running", "finished", "failed", "pruned"]
+CellStage = Literal["waiting", "running", "finished", "failed", "pruned"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class CellState:
     """
 
     id: str
-    state: State
+    state: CellStage
     estimated_s: float | None = None
     digest: str | None = None
     submitted: bool | None = None
@@ -51,7 +51,7 @@ class Progress:
     path: Path
     cells: dict[str, CellState] = field(default_factory=dict)
 
-    def count(self, state: State) -> int:
+    def count(self, state: CellStage) -> int:
         return sum(cell.state == state for cell in self.cells.values())
 
     def save(self) -> None:

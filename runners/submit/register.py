@@ -45,7 +45,7 @@ def ask(
     Keys of the answer: `id`, `keyid`, `runner`, `state`, and `reason` where one was given.
 
     Raises:
-        UserError: a file is no key, or the words do not fit.
+        UserError: a file is not a key, or the words do not fit.
         Unreachable: no answer.
         CheckError: the board turned it away.
     """
@@ -74,7 +74,7 @@ def ask(
         told = board.signed(in_use(place).signer, "POST", "/v1/registrations", body)
         told |= board.registration(notice.payload_sha256(made, "the registration"))
         if told.get("state") not in {"pending", "accepted", "refused"}:
-            raise CheckError("is no submission API", where=url, expected="a state")
+            raise CheckError("is not a submission API", where=url, expected="a state")
         _keep(board, made, done=told["state"] == "refused")
     return {name: told.get(name) for name in ("id", "keyid", "runner", "state", "reason")}
 

@@ -92,7 +92,7 @@ def connect(url: str, *, attempts: int = 5) -> Iterator[LogClient]:
     """Open the log at a base URL; nothing is sent yet.
 
     Raises:
-        UserError: this is no URL.
+        UserError: this is not a URL.
     """
     import httpx
 

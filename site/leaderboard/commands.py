@@ -53,7 +53,7 @@ def site(
     """Build the static leaderboard from archives of signed results.
 
     What is broken (an envelope, a key file, a log) is named and not shown; the rest is built, and
-    the exit is 1. Files that are no part of an archive are named and left out. Others' results
+    the exit is 1. Files that are not part of an archive are named and left out. Others' results
     that ship with Fenmark stand in pages of their own.
 
     With --as-of what the log entered later does not act, and every page says that it is a view of

@@ -46,7 +46,7 @@ def read_limited(path: Path, *, most: int = _MOST, follow: bool = True) -> bytes
             stranger's folder names any file of the reader's machine.
 
     Raises:
-        OSError: it cannot be read, is no plain file or too large.
+        OSError: it cannot be read, is not a plain file or too large.
     """
     descriptor = _plain(path, follow=follow)
     try:
@@ -67,7 +67,7 @@ def open_plain(path: Path) -> BufferedReader | BytesIO:
     """Open a plain file that may be large, to be read in pieces.
 
     Raises:
-        OSError: it cannot be read, is no plain file, or is next to nothing but holes.
+        OSError: it cannot be read, is not a plain file, or is next to nothing but holes.
     """
     descriptor = _plain(path)
     status = os.fstat(descriptor)
@@ -90,7 +90,7 @@ def read(path: Path, most: int, *, expected: str = "", remedy: str = "") -> byte
         expected, remedy: for the message.
 
     Raises:
-        UserError: it cannot be read, is no plain file or too large.
+        UserError: it cannot be read, is not a plain file or too large.
     """
     try:
         return read_limited(path, most=most)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Cell", "CellResult", "Label", "Method", "Row", "Series", "Window"]
+__all__ = ["CellResult", "CellSpec", "Label", "Method", "Row", "Series", "Window"]
 
 Label = str | int | float | bool
 Method = Literal["measured", "modelled", "reported"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class CellSpec:
     """One child process to run: isolated, resumable, small enough to lose.
 
     Attributes:

@@ -90,7 +90,7 @@ class Terminal(Console):
         """Open a console.
 
         Args:
-            piped: columns where stdout is no terminal and has no width of its own.
+            piped: columns where stdout is not a terminal and has no width of its own.
             file, width, record, force_terminal: as Rich has them.
         """
         if piped and not sys.stdout.isatty():

@@ -33,7 +33,7 @@ def read(path: Path, *, expected: str = "TOML") -> dict[str, Any]:
     """Read a TOML file of at most 256 KiB; the mark that some editors begin UTF-8 with is let be.
 
     Raises:
-        UserError: it cannot be read or is no TOML, is nested deeper than 32, or holds a number
+        UserError: it cannot be read or is not TOML, is nested deeper than 32, or holds a number
             beyond 64 bits.
     """
     data = files.read(path, MOST_BYTES, expected=expected).removeprefix(_MARK)

@@ -40,7 +40,7 @@ def asking_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """How an endpoint wants to be asked, as fields of `Target`; what is given wins over a preset.
 
     Raises:
-        UserError: the extra body is no JSON object, or the API has nothing of what is asked.
+        UserError: the extra body is not a JSON object, or the API has nothing of what is asked.
     """
     api = options.get("api")
     if api in POOLED:

@@ -46,7 +46,7 @@ class Events:
         rising: with the number of tokens so far, where the server counts in every event.
         texts: of `shown`, as they stood in JSON.
         thoughts: how many of `shown` are thoughts and no answer.
-        first_answer: place of the first fragment that is no thought; -1 for none.
+        first_answer: place of the first fragment that is not a thought; -1 for none.
     """
 
     shown: list[int] = field(default_factory=list)
@@ -162,7 +162,7 @@ def _by_rises(events: Events, stamps: Sequence[int], completion: int) -> Counted
 
 
 def _untold(events: Events) -> str:
-    """Why fragments are no tokens where the server never counts: their text has more words."""
+    """Why fragments are not tokens where the server never counts: their text has more words."""
     words = _words_of(_text_of(events))
     if words <= _MORE_WORDS * len(events.shown):
         return ""
@@ -217,7 +217,7 @@ def _words_of(text: str) -> float:
 
 
 def _text_of(events: Events) -> str:
-    """All of the text; each fragment by itself only where one is no JSON."""
+    """All of the text; each fragment by itself only where one is not JSON."""
     try:
         return _from_json(b"".join(events.texts))
     except ValueError:

@@ -40,7 +40,7 @@ Places = tuple["Sequence[int]", "Sequence[int]"]
 
 
 class MalformedError(Exception):
-    """The bytes are no HTTP response with server-sent events of JSON."""
+    """The bytes are not an HTTP response with server-sent events of JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +67,8 @@ class Head:
     @property
     def retry_after_s(self) -> float:
         """How long the server asks to be left alone, 0 where it does not say in seconds."""
-        said = self.headers.get("retry-after", "")
-        return float(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0.0
+        header = self.headers.get("retry-after", "")
+        return float(header) if header.isascii() and header.isdigit() and len(header) < 9 else 0.0
 
     @property
     def framing(self) -> str:
@@ -84,7 +84,7 @@ def read_head(raw: bytes) -> Head | None:
     """Read the head of the final answer, None while it is not whole.
 
     Raises:
-        MalformedError: this is no HTTP response.
+        MalformedError: this is not an HTTP response.
     """
     at = 0
     while True:

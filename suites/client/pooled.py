@@ -50,6 +50,6 @@ def _is_item(item: Any) -> bool:
 def _input_tokens(message: dict[str, Any]) -> int | None:
     meta = message.get("meta")
     usage = message.get("usage") or (meta.get("tokens") if isinstance(meta, dict) else None)
-    said: dict[str, Any] = usage if isinstance(usage, dict) else {}
-    counted = (said.get(name) for name in ("prompt_tokens", "input_tokens", "total_tokens"))
+    counts: dict[str, Any] = usage if isinstance(usage, dict) else {}
+    counted = (counts.get(name) for name in ("prompt_tokens", "input_tokens", "total_tokens"))
     return next((number for number in counted if type(number) is int and number > 0), None)

@@ -39,7 +39,7 @@ _NOT_UNDERSTOOD = {400, 422}
 _EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
 _READ = {"", "short", "long", "prompt_cut"}
-# Fewer vectors or scores than inputs are no answer.
+# Fewer vectors or scores than inputs are not an answer.
 _READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.
 _QUICKER = 0.6
@@ -59,7 +59,7 @@ def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
         UserError: nobody listens there.
     """
     everywhere, target = target.more, target.alone(0)
-    target, flags = _one(target)
+    target, flags = _checked_address(target)
     target = replace(target, more=everywhere)
     for place in range(1, len(target.urls)):
         _check_alike(target.alone(place))
@@ -74,7 +74,7 @@ def _check_alike(target: Target) -> None:
         raise _refusal(target, answer)
 
 
-def _one(target: Target) -> tuple[Target, dict[str, Any]]:
+def _checked_address(target: Target) -> tuple[Target, dict[str, Any]]:
     target, answer = _understood(target)
     if target.pooled:
         counted = "at the end" if answer.prompt_tokens is not None else "not at all"
@@ -105,7 +105,7 @@ def _understood(target: Target) -> tuple[Target, Answer]:
         if answer.failure in (_READ_POOLED if target.pooled else _READ):
             if first is not None:
                 refused = "token ids" if form.words is WORDS else "some fields"
-                note(f"it refused {refused} ({_said(first)}); asking without them")
+                note(f"it refused {refused} ({_detail_of(first)}); asking without them")
             return form, answer
         first = first or answer
         if not _is_not_understood(answer):
@@ -116,7 +116,7 @@ def _understood(target: Target) -> tuple[Target, Answer]:
 
 def _refusal(target: Target, first: Answer) -> CheckError:
     return CheckError(
-        f"the first request failed: {first.failure}{_said(first, ', ')}",
+        f"the first request failed: {first.failure}{_detail_of(first, ', ')}",
         where=target.address,
         expected=_EXPECTED.get(target.api, "a stream of tokens"),
         remedy=_remedy(target, first),
@@ -154,7 +154,7 @@ def _is_not_understood(answer: Answer) -> bool:
     return told or answer.failure in names
 
 
-def _said(answer: Answer, before: str = "") -> str:
+def _detail_of(answer: Answer, before: str = "") -> str:
     return f"{before}{printable(answer.detail, 200)}" if answer.detail else ""
 
 
@@ -181,7 +181,7 @@ def _cache(target: Target, answer: Answer) -> str:
     seed = secrets.token_hex(8)
     times_ms = []
     for _ in range(2):
-        request = read_exchange(*_asked(target, _CACHE_TOKENS, 2, seed))
+        request = read_exchange(*_recorded_answer(target, _CACHE_TOKENS, 2, seed))
         if request.failure not in _READ:
             return "unknown"
         times_ms.append(request.ttft_ms)
@@ -192,10 +192,10 @@ def _cache(target: Target, answer: Answer) -> str:
 
 def _ask(target: Target) -> Answer:
     input_tokens = max(_INPUT_TOKENS, target.least_tokens)
-    return answer_of(*_asked(target, input_tokens, _OUTPUT_TOKENS, secrets.token_hex(8)))
+    return answer_of(*_recorded_answer(target, input_tokens, _OUTPUT_TOKENS, secrets.token_hex(8)))
 
 
-def _asked(
+def _recorded_answer(
     target: Target, input_tokens: int, output_tokens: int, seed: str
 ) -> tuple[Tape, Exchange]:
     """Send one request on a connection of its own and record what comes back."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from suites.client.target import Target
 
-__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Questions", "Turn", "Writer"]
+__all__ = ["BLOCK_TOKENS", "Conversations", "PromptWriter", "Prompts", "Questions", "Turn"]
 
 # Tokens that one id of a trace stands for, as Mooncake's trace has it.
 BLOCK_TOKENS = 512
@@ -23,7 +23,7 @@ _PLACES = 65_536
 _STRIDE = 40_503
 
 
-class Writer:
+class PromptWriter:
     """Writes requests of any length from one stream of tokens: same seed, same bytes.
 
     A prompt is a part all have in common, unique tokens that number it so that no cached prefix
@@ -160,7 +160,7 @@ class Prompts:
         self._lengths = lengths or ((input_tokens, output_tokens),)
         self._share, self._models, self._parts = shared, models or ("",), parts
         longest = max(tokens for tokens, _ in self._lengths)
-        self._writer = Writer(target, longest=longest, seed=seed)
+        self._writer = PromptWriter(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of request `index`; no output where its length is open.
@@ -224,7 +224,7 @@ class Conversations:
             self._messages.append(messages)
             last[turn.session] = (*messages, turn.input_tokens + turn.output_tokens)
         longest = max(max(turn.input_tokens, BLOCK_TOKENS * bool(turn.blocks)) for turn in turns)
-        self._writer = Writer(target, longest=longest, seed=seed)
+        self._writer = PromptWriter(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of turn `index`."""

@@ -43,7 +43,7 @@ class Request:
         first_tokens: how many came with the first arrival.
         hidden_tokens: counted by the engine and not shown; no output.
         thoughts: events that brought thoughts for the reader to see.
-        answer_ns: arrival of the first fragment that is no thought; 0 where none came.
+        answer_ns: arrival of the first fragment that is not a thought; 0 where none came.
         doubt: why the count of the tokens is not known, "" where it is.
         shared_tokens: of the prompt, those that an earlier request has as well.
         asked_tokens: output asked for, 0 for as many as the model gives.

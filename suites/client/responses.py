@@ -52,10 +52,10 @@ def as_chat(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usage(told: Any) -> dict[str, Any]:
-    said: dict[str, Any] = told if isinstance(told, dict) else {}
+    usage: dict[str, Any] = told if isinstance(told, dict) else {}
     return {
-        "prompt_tokens": said.get("input_tokens"),
-        "completion_tokens": said.get("output_tokens"),
-        "prompt_tokens_details": said.get("input_tokens_details"),
-        "completion_tokens_details": said.get("output_tokens_details"),
+        "prompt_tokens": usage.get("input_tokens"),
+        "completion_tokens": usage.get("output_tokens"),
+        "prompt_tokens_details": usage.get("input_tokens_details"),
+        "completion_tokens_details": usage.get("output_tokens_details"),
     }

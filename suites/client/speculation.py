@@ -46,9 +46,9 @@ def speculation_of(options: Mapping[str, Any]) -> dict[str, Any]:
             where="--acceptance-length",
             expected=f"from 1 to {drafts + 1}: those accepted, and the engine's own",
         )
-    said: dict[str, Any] = {"method": method, "drafts": drafts}
-    said |= {} if acceptance is None else {"acceptance": acceptance}
-    said |= _rates(rates, drafts, acceptance) if rates else {}
+    settings: dict[str, Any] = {"method": method, "drafts": drafts}
+    settings |= {} if acceptance is None else {"acceptance": acceptance}
+    settings |= _rates(rates, drafts, acceptance) if rates else {}
     if not options.get("endpoint"):
         engine = str(options.get("engine") or BUNDLED)
         if engine == BUNDLED:
@@ -57,8 +57,8 @@ def speculation_of(options: Mapping[str, Any]) -> dict[str, Any]:
                 where="--speculation",
                 remedy="name another with --engine, or give --endpoint",
             )
-        speculating(chosen(engine)[0], said)
-    return said
+        speculating(chosen(engine)[0], settings)
+    return settings
 
 
 def _rates(rates: Sequence[float], drafts: int, acceptance: float | None) -> dict[str, Any]:
@@ -84,11 +84,11 @@ def _rates(rates: Sequence[float], drafts: int, acceptance: float | None) -> dic
 
 def of_case(spec: Mapping[str, Any]) -> str:
     """What a case's name says of it; empty where nothing is drafted."""
-    said = spec["speculation"]
-    if not said:
+    settings = spec["speculation"]
+    if not settings:
         return ""
-    length = f"-{said['acceptance']:g}" if "acceptance" in said else ""
-    return f"spec-{said['method']}{said['drafts']}{length}"
+    length = f"-{settings['acceptance']:g}" if "acceptance" in settings else ""
+    return f"spec-{settings['method']}{settings['drafts']}{length}"
 
 
 def _text(rates: Iterable[float]) -> str:
@@ -98,15 +98,18 @@ def _text(rates: Iterable[float]) -> str:
 
 def conditions(spec: Mapping[str, Any]) -> dict[str, Label]:
     """Labels of all figures: how the engine speculates, and whether we made it so."""
-    said = spec["speculation"]
-    if not said:
+    settings = spec["speculation"]
+    if not settings:
         return {}
-    labels: dict[str, Label] = {"speculation": said["method"], "draft_tokens": said["drafts"]}
-    if "acceptance" in said:
-        labels["acceptance_length"] = said["acceptance"]
+    labels: dict[str, Label] = {
+        "speculation": settings["method"],
+        "draft_tokens": settings["drafts"],
+    }
+    if "acceptance" in settings:
+        labels["acceptance_length"] = settings["acceptance"]
         labels["acceptance"] = "stated" if spec["endpoint"] else "pinned"
-    if "rates" in said:
-        labels["acceptance_rates"] = _text(json.loads(said["rates"]))
+    if "rates" in settings:
+        labels["acceptance_rates"] = _text(json.loads(settings["rates"]))
     return labels
 
 
@@ -123,12 +126,12 @@ def observed(
     if length is None:
         return {}
     shares = list(figures.get("server_position_acceptance", {}).values())
-    said: dict[str, Label] = {"speculation": "unnamed"}
+    derived: dict[str, Label] = {"speculation": "unnamed"}
     if shares:
-        said |= {"draft_tokens": len(shares), "acceptance_rates": _text(shares)}
+        derived |= {"draft_tokens": len(shares), "acceptance_rates": _text(shares)}
     if "acceptance" not in labels:
-        said |= {"acceptance": "measured", "acceptance_length": round(length, 2)}
-    return {name: value for name, value in said.items() if name not in labels}
+        derived |= {"acceptance": "measured", "acceptance_length": round(length, 2)}
+    return {name: value for name, value in derived.items() if name not in labels}
 
 
 def contradiction(

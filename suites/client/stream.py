@@ -67,7 +67,7 @@ class Answer:
         text: all fragments, as they stood in JSON; `first_text` bytes of it came first.
         hidden_tokens: counted by the server and not shown.
         thoughts: events that brought thoughts for the reader to see.
-        answer_ns: arrival of the first fragment that is no thought; 0 where none came.
+        answer_ns: arrival of the first fragment that is not a thought; 0 where none came.
         doubt: why the pace of the tokens is not known, "" where it is.
         failure: "" or the name of what was wrong.
         detail: the server's own words, for people.
@@ -78,7 +78,7 @@ class Answer:
         finished: it gave a reason for the end.
         timings: the engine's own figures, as llama.cpp gives them.
         sent_ns: when the built-in emitter sent each fragment; empty for other servers.
-        pooled: vectors or scores, where the answer is no stream of tokens but these.
+        pooled: vectors or scores, where the answer is not a stream of tokens but these.
     """
 
     token_ns: list[int] = field(default_factory=list)
@@ -203,7 +203,7 @@ def _is_plain_json(head: Head, body: bytes) -> bool:
 
 
 def _no_stream(head: Head, body: bytes) -> str:
-    """Name an answer that is no stream of events, "" for one that may be."""
+    """Name an answer that is not a stream of events, "" for one that may be."""
     if head.status != 200:
         return f"http_{head.status}"
     if head.headers.get("content-encoding", "identity").lower() != "identity":
@@ -470,13 +470,13 @@ def _read_usage(usage: dict[str, Any], answer: Answer) -> None:
 def _text_of(choice: dict[str, Any]) -> tuple[str, bool]:
     """Text of a fragment and whether it is a thought; the same words may stand under two names."""
     delta = choice.get("delta")
-    said = delta if isinstance(delta, dict) else {}
-    if answer := choice.get("text") or said.get("content"):
+    fields = delta if isinstance(delta, dict) else {}
+    if answer := choice.get("text") or fields.get("content"):
         return _words(answer), _is_thought(answer)
     for name in _THOUGHTS:
-        if said.get(name):
-            return _words(said[name]), True
-    rest = {name: value for name, value in said.items() if name not in _NAMES}
+        if fields.get(name):
+            return _words(fields[name]), True
+    rest = {name: value for name, value in fields.items() if name not in _NAMES}
     return _words(rest), False
 
 

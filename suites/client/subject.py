@@ -21,7 +21,7 @@ from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
 from suites.engines.llamacpp import LlamaCpp, Settings, default_threads
-from suites.engines.served import Choice, ServedEngine
+from suites.engines.served import EngineChoice, ServedEngine
 from suites.engines.template import (
     BUNDLED,
     chosen,
@@ -30,7 +30,7 @@ from suites.engines.template import (
     template,
 )
 from suites.models import is_path, load
-from suites.models.identity import Identity, identify, name_of
+from suites.models.identity import WeightsIdentity, identify, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from suites.base.records import Label
     from suites.client.tokenizing import Tokens
 
-__all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
+__all__ = ["TestedEndpoint", "packages", "start_s", "subject", "subject_spec"]
 
 
 # llama.cpp with half a gigabyte of weights.
@@ -48,7 +48,7 @@ _MODEL = "qwen2.5-0.5b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class TestedEndpoint:
     """The endpoint under test.
 
     Attributes:
@@ -122,7 +122,7 @@ def _name_of_model(given: str) -> str:
     geometry = load(given)
     if not is_path(given):
         return geometry.id
-    identity = Identity(
+    identity = WeightsIdentity(
         name=geometry.id, architecture="", parameters=geometry.parameters(), geometry=geometry
     )
     return name_of(identity, None, given)
@@ -202,7 +202,7 @@ def packages(engine: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Subject]:
+def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[TestedEndpoint]:
     """Start an engine with room for `slots` requests of `context` tokens, or take the endpoint.
 
     Raises:
@@ -226,7 +226,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         described = _foreign(spec, target)
         described["flags"] |= understood
         described = _gated(spec, described, target)
-        yield Subject(
+        yield TestedEndpoint(
             target=target,
             engine=described,
             check_alive=lambda: None,
@@ -247,7 +247,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         described = _gated(spec, described, target)
         if tokens is None and isinstance(engine, LlamaCpp):
             tokens = by_gguf(engine.weights.path)
-        yield Subject(
+        yield TestedEndpoint(
             target=target,
             engine=described,
             check_alive=engine.check_alive,
@@ -288,7 +288,7 @@ def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | Ser
         return LlamaCpp.for_model(
             model, settings, cache=cache, weights=weights, geometry=spec["geometry"]
         )
-    choice = Choice(
+    choice = EngineChoice(
         engine=spec["engine"],
         dtype=spec["dtype"],
         parallel=spec["parallel"],

@@ -97,7 +97,7 @@ class Target:
         """Check the URL.
 
         Raises:
-            UserError: it is no http or https URL with a host, or another differs in its path.
+            UserError: it is not an http or https URL with a host, or another differs in its path.
         """
         for url in self.urls:
             _check_url(url)
@@ -197,7 +197,7 @@ class Target:
         """What secures the connection, None over plain HTTP; one for all connections.
 
         Raises:
-            UserError: `ca` is no file of certificates.
+            UserError: `ca` is not a file of certificates.
         """
         return _context(self.ca, self.insecure) if self.url.startswith("https:") else None
 

@@ -46,13 +46,13 @@ def by_tokenizer(path: Path) -> Tokens:
 def by_gguf(path: Path) -> Tokens | None:
     """Count the fewest pieces of a GGUF file's vocabulary; None where it has none we can read."""
     try:
-        said = read_header(path, texts=_PIECES).keys
+        header = read_header(path, texts=_PIECES).keys
     except UserError:
         return None
-    pieces = said.get(_PIECES)
+    pieces = header.get(_PIECES)
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
         return None
-    as_bytes = _byte_level if said.get("tokenizer.ggml.model") == "gpt2" else _sentence_piece
+    as_bytes = _byte_level if header.get("tokenizer.ggml.model") == "gpt2" else _sentence_piece
     known = frozenset(map(as_bytes, pieces))
     return Tokens("vocabulary", lambda text: fewest(text.encode(errors="replace"), known))
 
@@ -60,7 +60,7 @@ def by_gguf(path: Path) -> Tokens | None:
 def fewest(text: bytes, pieces: frozenset[bytes]) -> int:
     """Fewest pieces that make a text, whatever the tokenizer would choose: no engine needs fewer.
 
-    The shortest path from its start to its end; a byte that is no piece is one.
+    The shortest path from its start to its end; a byte that is not a piece is one.
     """
     lengths = sorted({len(piece) for piece in pieces if 1 < len(piece) <= _LONGEST_PIECE})
     least = [0, *[len(text)] * len(text)]

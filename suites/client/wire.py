@@ -326,8 +326,8 @@ def _next_address(target: Target, connection: Connection) -> Target:
     """Lead a connection to the address whose turn it is."""
     balance, turns = _balance(target.urls)
     at = target.alone(place := next(turns))
-    first, own = (f"\r\nHost: {one.authority}\r\n".encode() for one in (target, at))
-    connection.goes_to(place, balance, (first, own))
+    host, next_host = (f"\r\nHost: {side.authority}\r\n".encode() for side in (target, at))
+    connection.goes_to(place, balance, (host, next_host))
     return at
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from suites.engines.weights import Weights
 
-__all__ = ["Choice", "ServedEngine"]
+__all__ = ["EngineChoice", "ServedEngine"]
 
 # The launcher ends a moment after the engine: it removes files and says goodbye.
 _LAUNCHER_S = 5.0
@@ -28,7 +28,7 @@ _PLACES = ("--host", "--port", "--server-name", "--server-port", "--served-model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class EngineChoice:
     """What the user asked of an engine.
 
     Attributes:
@@ -59,7 +59,7 @@ class ServedEngine:
     def __init__(
         self,
         weights: Weights,
-        choice: Choice,
+        choice: EngineChoice,
         *,
         model: str,
         slots: int,
@@ -93,7 +93,7 @@ class ServedEngine:
     def for_model(
         cls,
         model: str,
-        choice: Choice,
+        choice: EngineChoice,
         *,
         cache: Path,
         seed: int = 0,

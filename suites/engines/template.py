@@ -44,7 +44,7 @@ _DATA = Path(__file__).parent / "templates"
 # Comes with Fenmark and needs no template.
 BUNDLED = "llama.cpp"
 
-Axis = Literal["tp", "pp", "dp", "ep"]
+ParallelAxis = Literal["tp", "pp", "dp", "ep"]
 _FIELD = re.compile(r"\{(file:[\w.-]+|[a-z]+)\}")
 # --api-key, --hf-token, … but not --max-num-batched-tokens.
 _SECRET = re.compile(r"--?([a-z]+[-_])*(key|token|secret|password)(=|$)", re.IGNORECASE)
@@ -153,7 +153,7 @@ class Template(_Frozen):
     request_fields: tuple[str, ...]
     isl: str
     osl: str
-    parallel: dict[Axis, tuple[str, ...]]
+    parallel: dict[ParallelAxis, tuple[str, ...]]
     environment: dict[str, str] = {}
     version: VersionSource
     speculation: Speculation | None = None
@@ -245,7 +245,7 @@ def command(
 
     Args:
         values: weights, model, host, port, dtype, context, slots, cpus, threads, chips.
-        parallel: tp, pp, dp, ep; one is no parallelism and adds nothing.
+        parallel: tp, pp, dp, ep; one is not parallelism and adds nothing.
         speculation: method and drafts, and acceptance where it is pinned; nothing is drafted
             without.
         program: replaces the template's, words split as a shell would: another path, or
@@ -395,7 +395,7 @@ def flag_words(flag: str) -> tuple[str, ...]:
     """Split a flag of the user's as a shell would.
 
     Raises:
-        UserError: it is no shell words, or holds a secret: flags stand in the published result.
+        UserError: it is not shell words, or holds a secret: flags stand in the published result.
     """
     words = _words(flag, "--engine-flag")
     for word in words:

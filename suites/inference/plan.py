@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from suites.base.errors import UserError
-from suites.base.records import Cell
+from suites.base.records import CellSpec
 from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED
 from suites.engines.template import BUNDLED
@@ -61,7 +61,7 @@ _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
 
 
-def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+def plan(profile: str, options: Mapping[str, Any]) -> list[CellSpec]:
     """One cell per process; every process measures all chosen cases, in an order of its own.
 
     Cases an engine of ours has no memory for are left out, and the result says which.
@@ -101,10 +101,10 @@ def _cell(
     seed: int,
     cases: Sequence[InferenceCase],
     left_out: list[str],
-) -> Cell:
+) -> CellSpec:
     ordered = drawn(cases, seed)
     starts = servers(ordered, running=bool(subject["endpoint"]))
-    return Cell(
+    return CellSpec(
         suite="inference",
         name=f"inference-p{process}",
         spec={

@@ -55,7 +55,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
                     under_test.target, case, seed=seed, check_alive=under_test.check_alive
                 )
                 if repeated:
-                    again = {"repeated": _kept(case, measured)}
+                    again = {"repeated": _as_kept(case, measured)}
                 else:
                     series += [
                         replace(s, labels={**s.labels, **under_test.labels}) for s in measured
@@ -74,7 +74,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     )
 
 
-def _kept(case: InferenceCase, series: Sequence[Series]) -> dict[str, Any]:
+def _as_kept(case: InferenceCase, series: Sequence[Series]) -> dict[str, Any]:
     return {"case": case.name, "samples": {item.metric: item.samples for item in series}}
 
 

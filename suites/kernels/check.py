@@ -62,7 +62,7 @@ class Deviation:
     Attributes:
         error: relative L2 of the whole, as a figure to show.
         worst_row: largest root mean square of one row's errors over their expected size.
-        problem: why it is no result; empty when it passed.
+        problem: why it is not a result; empty when it passed.
     """
 
     error: float

@@ -188,7 +188,7 @@ def _poison(case: Case, shape: tuple[int, ...]) -> None:
 
     A kernel that skips a tile then shows NaN and not the right answer of an earlier call.
     """
-    # Eight-bit products come out in wider types; NaN's bits are no likely sum either.
+    # Eight-bit products come out in wider types; NaN's bits are not a likely sum either.
     dtype = "f32" if case.work.dtype in {"int8", "fp8", "fp4"} else case.work.dtype
     poison = case.backend.put(np.full(shape, np.nan, dtype=np.float32), dtype)
     case.backend.synchronize()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from suites.base.records import Cell
+from suites.base.records import CellSpec
 from suites.kernels.catalog import select
 from suites.kernels.profiles import profile as profile_of
 
@@ -23,7 +23,7 @@ _START_S = 2.0
 _CHECK_S = 0.4
 
 
-def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+def plan(profile: str, options: Mapping[str, Any]) -> list[CellSpec]:
     """Plan the processes of a profile; each measures every case once, in the same order.
 
     Raises:
@@ -37,7 +37,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     per_case_s += options.get("energy_hold_s", 0.0)
     kept = {key: options[key] for key in _KEPT if options.get(key) is not None}
     return [
-        Cell(
+        CellSpec(
             suite="kernels",
             name=f"kernels-p{process}",
             spec={**kept, "profile": profile, "process": process},

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from suites.kernels.case import Case
 
-__all__ = ["Profile", "profile"]
+__all__ = ["KernelProfile", "profile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class KernelProfile:
     """What a profile runs.
 
     Attributes:
@@ -55,8 +55,8 @@ class Profile:
 # Half the t interval is t/√n of the spread between processes: 2.5 of it for three processes,
 # 1.24 for five, 0.92 for seven, 0.72 for ten. So five short processes say more than three long
 # ones, and a spread of 2%, usual on a rented machine, stays below 3%.
-_PROFILES: Mapping[str, Profile] = {
-    "quick": Profile(
+_PROFILES: Mapping[str, KernelProfile] = {
+    "quick": KernelProfile(
         processes=5,
         sizes=Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=1536),
         budget=Budget(warm_up_s=0.03, min_blocks=8, target=0.01, cap_s=0.7),
@@ -67,13 +67,13 @@ _PROFILES: Mapping[str, Profile] = {
         ),
         dtypes=("f32", "bf16"),
     ),
-    "standard": Profile(
+    "standard": KernelProfile(
         processes=7,
         sizes=Sizes(prefill=512, decode=(1, 8, 64), batch=8, context=4096, peak=2048),
         budget=Budget(warm_up_s=0.1, min_blocks=12, target=0.005, cap_s=1.5),
         process_s=170,
     ),
-    "full": Profile(
+    "full": KernelProfile(
         processes=10,
         sizes=Sizes(prefill=2048, decode=(1, 8, 64, 256), batch=16, context=8192, peak=4096),
         budget=Budget(warm_up_s=0.2, min_blocks=20, target=0.003, cap_s=3),
@@ -82,7 +82,7 @@ _PROFILES: Mapping[str, Profile] = {
 }
 
 
-def profile(name: str) -> Profile:
+def profile(name: str) -> KernelProfile:
     """Look a profile up.
 
     Raises:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from suites.kernels.backends import Backend
 
-__all__ = ["Block", "Budget", "Clock", "HeldCalls", "Timing", "hold", "measure"]
+__all__ = ["Block", "Budget", "HeldCalls", "KernelClock", "Timing", "hold", "measure"]
 
-Clock = Literal["host", "event", "graph"]
+KernelClock = Literal["host", "event", "graph"]
 
 # Long enough that the clock's own 30 to 60 ns and the loop weigh below 0.01%, short enough that
 # a scheduler's time slice spoils one block and not the series.
@@ -86,7 +86,7 @@ class Timing:
 
     blocks: tuple[Block, ...]
     calls_per_block: int
-    clock: Clock
+    clock: KernelClock
     stopped_because: Literal["converged", "cap"]
 
     @property
@@ -144,7 +144,7 @@ def measure(
 
 def _calibrate(
     call: Callable[[], object], backend: Backend, warm_up_s: float, cycle: int
-) -> tuple[Callable[[], None], int, Clock]:
+) -> tuple[Callable[[], None], int, KernelClock]:
     """Warm up; give what fills a block, the calls in it, and the clock that times it."""
     calls = _filling(call, backend, warm_up_s)
     if cycle and backend.timing == "event" and calls * GRAPH_BELOW_S > BLOCK_S:

@@ -33,7 +33,7 @@ class AmdMeter:
     _counts: bool
     period_s: float = _PERIOD_S
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read the accumulator and, as its cross-check, the power sensor; or the sensor alone.
 
         Raises:

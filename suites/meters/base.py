@@ -13,7 +13,7 @@ __all__ = ["Energy", "EnergyMeter", "Kind", "MeterInfo", "Reading", "dated"]
 
 _T = TypeVar("_T")
 
-Kind = Literal["hardware counter", "sampled power", "external meter", "model"]
+MeterKind = Literal["hardware counter", "sampled power", "external meter", "model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class MeterInfo:
 
     name: str
     scope: Literal["chip", "package", "node", "wall"]
-    method: Kind
+    method: MeterKind
     accuracy_percent: float | None = None
     note: str = ""
 
@@ -41,7 +41,7 @@ class MeterInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MeterReading:
     """One look at a meter.
 
     Attributes:
@@ -106,7 +106,7 @@ class EnergyMeter(Protocol):
     def info(self) -> MeterInfo:
         """What it measures."""
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read it now.
 
         Raises:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from suites.base import files
 from suites.base.errors import UserError
 from suites.meters import tracefile
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,10 +41,10 @@ class TraceMeter:
         """Read what is there.
 
         Raises:
-            UserError: it is no trace, or holds fewer than two samples yet.
+            UserError: it is not a trace, or holds fewer than two samples yet.
         """
         self._path, self._size = path, -1
-        self._samples: list[Reading] = []
+        self._samples: list[MeterReading] = []
         self._delays_ns: list[int] = []
         self._behind_s = 0.0
         self._stopped = False
@@ -88,7 +88,7 @@ class TraceMeter:
         self._behind_s -= (delays[-1] - min(delays)) / _NS
         self._delays_ns = delays
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Return the newest sample, dated by our clock.
 
         Raises:
@@ -97,14 +97,14 @@ class TraceMeter:
         self._parse()
         return self._dated(self._samples[-1])
 
-    def readings(self, until_ns: int) -> list[Reading]:
+    def readings(self, until_ns: int) -> list[MeterReading]:
         """Return all samples by our clock, awaiting the one after `until_ns`.
 
         A log that has stopped is awaited once, not for every window that asks.
 
         Raises:
             OSError: the file has gone.
-            UserError: a line is no sample.
+            UserError: a line is not a sample.
         """
         deadline = self._deadline()
         self._parse()
@@ -114,8 +114,8 @@ class TraceMeter:
             self._parse()
         return [self._dated(sample) for sample in self._samples]
 
-    def _dated(self, sample: Reading) -> Reading:
-        return Reading(sample.at_ns + min(self._delays_ns, default=0), power_w=sample.power_w)
+    def _dated(self, sample: MeterReading) -> MeterReading:
+        return MeterReading(sample.at_ns + min(self._delays_ns, default=0), power_w=sample.power_w)
 
     def _parse(self) -> None:
         """Read the file anew if it has grown, up to its last whole line."""

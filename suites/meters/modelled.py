@@ -1,11 +1,11 @@
-"""Where no meter can be read: bounds from nameplate power, which are no measurement."""
+"""Where no meter can be read: bounds from nameplate power, which are not a measurement."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 __all__ = ["ModelledMeter"]
 
@@ -39,6 +39,6 @@ class ModelledMeter:
             "the value is their middle, not a measurement",
         )
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read nothing: the model needs no samples."""
-        return Reading(time.monotonic_ns())
+        return MeterReading(time.monotonic_ns())

@@ -32,7 +32,7 @@ class NvmlMeter:
     _counts: bool
     period_s: float = _PERIOD_S
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read the counter and, as its cross-check, the power sensor; or the sensor alone.
 
         Raises:

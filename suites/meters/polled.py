@@ -33,7 +33,7 @@ class PolledMeter:
     resolution_w: float
     ask: Callable[[], float]
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Ask; dated to the middle of the exchange.
 
         Raises:
@@ -61,7 +61,7 @@ def split_port(address: str, port: int) -> tuple[str, int]:
     """Split "host:port"; the port may be left out.
 
     Raises:
-        ValueError: the port is no number.
+        ValueError: the port is not a number.
     """
     host, _, given = address.partition(":")
     return host, int(given) if given else port

@@ -34,7 +34,7 @@ class RaplMeter:
     _last_uj: int | None = None
     _wrapped_uj: int = field(default=0)
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read the counter; a total that fell has wrapped once.
 
         A 2^32 uJ counter of a package at 400 W wraps every 10 s, hundreds of readings apart.

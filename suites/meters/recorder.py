@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from suites.base.errors import UserError
-from suites.meters.base import Energy, EnergyMeter, Reading
+from suites.meters.base import Energy, EnergyMeter, MeterReading
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
 from suites.meters.trace import counter_joules, counter_to_integral, max_gap_s, sampled_joules
@@ -66,7 +66,7 @@ class _Watch:
 
     def __init__(self, meter: EnergyMeter) -> None:
         self._meter = meter
-        self._readings: list[Reading] = []
+        self._readings: list[MeterReading] = []
         self._refused: Counter[str] = Counter()
         self._lost = ""
         self._reading = threading.Lock()  # readings stay in order of time
@@ -171,7 +171,7 @@ class _Watch:
             self._readings.append(reading)
             return True
 
-    def _stale(self, reading: Reading) -> bool:
+    def _stale(self, reading: MeterReading) -> bool:
         """Tell a counter its driver has not refreshed: a chip under power never stands still."""
         if self._meter.info.method != "hardware counter" or not self._readings:
             return False

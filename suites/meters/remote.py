@@ -60,7 +60,7 @@ class HttpMeter:
     take: Callable[[str], tuple[float | None, float | None]]
     client: httpx.Client = field(repr=False)
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Fetch the page; dated to the middle of the call.
 
         Raises:

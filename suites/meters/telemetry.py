@@ -155,7 +155,7 @@ def _take(page: str, key: tuple[str, str]) -> tuple[float | None, float | None]:
 
 
 def _readings(page: str) -> _Readings:
-    """Read a page in Prometheus' text format; slices of a GPU, and what is no number, are left out.
+    """Read a page of Prometheus' text format; slices of a GPU and non-numbers are left out.
 
     Of two series for one device and quantity the first counts.
     """

@@ -59,7 +59,7 @@ class ToolMeter:
     unit_w: float
     period_s: float = _PERIOD_S
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Run the tool.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suites.meters.base import Reading
+    from suites.meters.base import MeterReading
 
 __all__ = ["counter_joules", "counter_to_integral", "max_gap_s", "sampled_joules"]
 
@@ -18,7 +18,7 @@ _NS = 1e9
 _CROSS_CHECK_S = 10
 
 
-def counter_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> float | None:
+def counter_joules(readings: Sequence[MeterReading], start_ns: int, end_ns: int) -> float | None:
     """Difference of a running total between two times, interpolated between readings.
 
     Returns:
@@ -37,7 +37,7 @@ def counter_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> f
     return _at(times, totals, end_ns) - _at(times, totals, start_ns)
 
 
-def sampled_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> float | None:
+def sampled_joules(readings: Sequence[MeterReading], start_ns: int, end_ns: int) -> float | None:
     """Trapezoid over sampled power, with both edges interpolated.
 
     Returns:
@@ -54,7 +54,7 @@ def sampled_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> f
     return sum((p0 + p1) / 2 * (t1 - t0) / _NS for (p0, p1), (t0, t1) in steps)
 
 
-def counter_to_integral(readings: Sequence[Reading]) -> float | None:
+def counter_to_integral(readings: Sequence[MeterReading]) -> float | None:
     """Joules of the counter over those of the power sensor beside it, over all readings.
 
     Over the whole recording rather than a window, so that a sensor that averages over a second
@@ -77,14 +77,14 @@ def counter_to_integral(readings: Sequence[Reading]) -> float | None:
     return counted / integral if integral > 0 else None
 
 
-def max_gap_s(readings: Sequence[Reading], start_ns: int, end_ns: int) -> float:
+def max_gap_s(readings: Sequence[MeterReading], start_ns: int, end_ns: int) -> float:
     """Longest time between two readings that touch the window, in seconds."""
     pairs = pairwise(readings)
     gaps = [b.at_ns - a.at_ns for a, b in pairs if b.at_ns > start_ns and a.at_ns < end_ns]
     return max(gaps, default=0) / _NS
 
 
-def _covers(readings: Sequence[Reading], start_ns: int, end_ns: int) -> bool:
+def _covers(readings: Sequence[MeterReading], start_ns: int, end_ns: int) -> bool:
     return (
         len(readings) > 1
         and start_ns <= end_ns

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from suites.base import files
 from suites.base.errors import UserError
-from suites.meters.base import Reading
+from suites.meters.base import MeterReading
 from suites.meters.trace import max_gap_s, sampled_joules
 
 if TYPE_CHECKING:
@@ -52,19 +52,19 @@ class TraceEnergy:
     duration_s: float
 
 
-def read(path: Path) -> list[Reading]:
+def read(path: Path) -> list[MeterReading]:
     """Read a trace; `at_ns` is nanoseconds since 1970 by the meter's clock.
 
     Times without a zone are taken as UTC, as the file gives no other.
 
     Raises:
-        UserError: the file cannot be read, is no trace, has a row that is none, or times that go
+        UserError: the file cannot be read, is not a trace, has a row that is none, or times that go
             back.
     """
     return parse(files.read(path, MOST_BYTES, expected=_EXPECTED), path)
 
 
-def parse(content: bytes, path: Path) -> list[Reading]:
+def parse(content: bytes, path: Path) -> list[MeterReading]:
     """Read what a trace holds so far; `path` is named in errors.
 
     Raises:
@@ -91,7 +91,7 @@ def parse(content: bytes, path: Path) -> list[Reading]:
 
 
 def energy(
-    readings: list[Reading], start_ns: int | None = None, end_ns: int | None = None
+    readings: list[MeterReading], start_ns: int | None = None, end_ns: int | None = None
 ) -> TraceEnergy:
     """Integrate a trace, whole or between two times, by trapezoid with interpolated edges.
 
@@ -145,13 +145,13 @@ def _calendar_ns(text: str) -> int:
     return (since.days * 86_400 + since.seconds) * _NS + since.microseconds * 1000
 
 
-def _ptdaemon(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[Reading]:
+def _ptdaemon(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[MeterReading]:
     for number, row in rows:
         named = len(row) > 3 and row[0] == _PTDAEMON and row[2] == "Watts"
         yield _reading(row[1] if named else "", row[3] if named else "", 1.0, f"{path}:{number}")
 
 
-def _csv(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[Reading]:
+def _csv(rows: list[tuple[int, list[str]]], path: Path) -> Iterator[MeterReading]:
     header = [name.strip() for name in rows[0][1]]
     at = _column(header, _TIME_COLUMN, path)
     power = _column(header, _POWER_COLUMN, path)
@@ -170,7 +170,7 @@ def _column(header: list[str], wanted: re.Pattern[str], path: Path) -> int:
     raise UserError(f"columns {', '.join(header)[:200]}", where=f"{path}:1", expected=_EXPECTED)
 
 
-def _reading(time: str, power: str, unit_w: float, where: str) -> Reading:
+def _reading(time: str, power: str, unit_w: float, where: str) -> MeterReading:
     try:
         watts = float(power.removesuffix("W").strip()) * unit_w
         at_ns = parse_time_ns(time)
@@ -184,7 +184,7 @@ def _reading(time: str, power: str, unit_w: float, where: str) -> Reading:
             expected="a time and a power of 0 or more",
             remedy="cut the part that was not measured, or name a window without it",
         )
-    return Reading(at_ns, power_w=watts)
+    return MeterReading(at_ns, power_w=watts)
 
 
 def _text(at_ns: int) -> str:

@@ -1,8 +1,8 @@
 """Yokogawa's WT300 and WT300E power meters, by SCPI over a TCP socket.
 
 User's manual IM WT310E-17EN, commands of the group NUMERIC: `:NUMERIC:NORMAL:ITEM1 P,1` chooses
-active power and `:NUMERIC:NORMAL:VALUE? 1` gives it in watts; "NAN" and "INF" are no value. It must
-be set to a range that its current never leaves. ADDRESS is `host` or `host:port` of a raw
+active power and `:NUMERIC:NORMAL:VALUE? 1` gives it in watts; "NAN" and "INF" are not values. It
+must be set to a range that its current never leaves. ADDRESS is `host` or `host:port` of a raw
 socket, such as its GPIB or serial port behind a device server.
 """
 

@@ -17,7 +17,7 @@ _BESIDE = {"id", "layers", "modules", "towers", "published"}
 
 def as_toml(geometry: Geometry) -> str:
     """Write everything but the id, which is the file's name; what is as usual is left out."""
-    lines = list(_pairs(_said(geometry, leave=_BESIDE)))
+    lines = list(_pairs(_stated_fields(geometry, leave=_BESIDE)))
     for layer in geometry.layers:
         lines += ["", "[[layers]]", *_layer(layer)]
     if geometry.modules:
@@ -25,7 +25,7 @@ def as_toml(geometry: Geometry) -> str:
         for layer in geometry.modules.layers:
             lines += ["", "[[modules.layers]]", *_layer(layer)]
     for tower in geometry.towers:
-        lines += ["", "[[towers]]", *_pairs(_said(tower))]
+        lines += ["", "[[towers]]", *_pairs(_stated_fields(tower))]
     if geometry.published:
         lines += ["", "[published]", *_pairs(geometry.published.model_dump())]
     return "\n".join(lines) + "\n"
@@ -33,15 +33,15 @@ def as_toml(geometry: Geometry) -> str:
 
 def _layer(layer: Layer) -> Iterator[str]:
     yield f"count = {layer.count}"
-    yield from _pairs(_said(layer, leave={"count", "parts"}))
+    yield from _pairs(_stated_fields(layer, leave={"count", "parts"}))
     yield "parts = ["
     for part in layer.parts:
-        fields = {"kind": part.kind, **_said(part)}
+        fields = {"kind": part.kind, **_stated_fields(part)}
         yield f"  {{ {', '.join(_pairs(fields))} }},"
     yield "]"
 
 
-def _said(model: Any, leave: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
+def _stated_fields(model: Any, leave: set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
     return dict(model.model_dump(exclude=leave, exclude_defaults=True))
 
 

@@ -146,7 +146,7 @@ class Fields:
         """A list of plain values, None where nothing is said.
 
         Raises:
-            UserError: it is no list, is longer than any model is deep, or shorter than `least`.
+            UserError: it is not a list, is longer than any model is deep, or shorter than `least`.
         """
         value = self.raw(*names)
         if value is None:
@@ -159,7 +159,7 @@ class Fields:
         """A table inside this one, None where nothing is said.
 
         Raises:
-            UserError: it is no table.
+            UserError: it is not a table.
         """
         value = self.raw(*names)
         if value is None:

@@ -19,7 +19,7 @@ from pydantic import Field
 from suites.base.errors import UserError
 from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
-from suites.models.part import Count, Frozen, Natural, Positive, Routing
+from suites.models.part import Frozen, Natural, PartCount, Positive, Routing
 from suites.models.recurrent import (
     GatedDelta,
     KimiDelta,
@@ -64,7 +64,7 @@ class Layer(Frozen):
         mixed: further matrix weights of a layer that every token meets.
     """
 
-    count: Count = 1
+    count: PartCount = 1
     parts: _Parts
     norms: Natural = 2
     others: Natural = 0
@@ -89,7 +89,7 @@ class Modules(Frozen):
     and output head are those of the model.
     """
 
-    count: Count
+    count: PartCount
     layers: _Layers
 
     def parameters(self, hidden: int) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from suites.models.geometry import Geometry
 
-__all__ = ["Identity", "identify", "name_of"]
+__all__ = ["WeightsIdentity", "identify", "name_of"]
 
 _LONGEST = 120
 # Converters pad vocabularies and leave tied heads out or in: what layers hold is compared.
@@ -28,7 +28,7 @@ _MEANINGLESS = {"", "model", "weights", "ggml-model", "main", "snapshot", "unkno
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class WeightsIdentity:
     """What the weights are.
 
     Attributes:
@@ -44,7 +44,7 @@ class Identity:
     geometry: Geometry | None
 
 
-def identify(path: Path) -> Identity:
+def identify(path: Path) -> WeightsIdentity:
     """Identify a GGUF file, or a folder in Hugging Face's layout.
 
     Raises:
@@ -55,11 +55,11 @@ def identify(path: Path) -> Identity:
         try:
             configuration = read_config(path)
         except UserError:
-            return Identity(
+            return WeightsIdentity(
                 name=_shown(stem), architecture="unknown", parameters=None, geometry=None
             )
         geometry = configuration.geometry
-        return Identity(
+        return WeightsIdentity(
             name=_shown(geometry.name),
             architecture=configuration.architecture,
             parameters=geometry.parameters(),
@@ -70,7 +70,7 @@ def identify(path: Path) -> Identity:
         geometry_or_none = geometry_of(header)
     except UserError:
         geometry_or_none = None
-    return Identity(
+    return WeightsIdentity(
         name=_shown(stem if header.name.lower() in _MEANINGLESS else header.name),
         architecture=header.architecture,
         parameters=header.parameters,
@@ -78,7 +78,7 @@ def identify(path: Path) -> Identity:
     )
 
 
-def name_of(identity: Identity, given: str | None, where: str) -> str:
+def name_of(identity: WeightsIdentity, given: str | None, where: str) -> str:
     """The name to sign for these weights: our id where it is a model of ours, else their own.
 
     Args:
@@ -104,7 +104,7 @@ def name_of(identity: Identity, given: str | None, where: str) -> str:
     return known or given
 
 
-def _contradiction(identity: Identity, given: str, where: str) -> UserError:
+def _contradiction(identity: WeightsIdentity, given: str, where: str) -> UserError:
     size = f"{identity.parameters / 1e9:.3g} billion parameters" if identity.parameters else ""
     told = ", ".join(filter(None, (identity.name, identity.architecture, size)))
     return UserError(
@@ -115,7 +115,7 @@ def _contradiction(identity: Identity, given: str, where: str) -> UserError:
     )
 
 
-def _fits(identity: Identity, known: Geometry) -> bool:
+def _fits(identity: WeightsIdentity, known: Geometry) -> bool:
     """Whether layers hold as many weights as those of a geometry, or the whole does."""
     own = identity.geometry
     if own is not None:

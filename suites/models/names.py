@@ -9,8 +9,8 @@ from suites.models.library import available
 
 __all__ = ["known_as"]
 
-# Fine-tunes and DeepSeek's R1 keep the sizes of what they began as, and so do R1's distillates. A
-# Llama 2 is no Llama 3, DeepSeek-V3.2 attends sparsely, and a vision model has an encoder besides.
+# Fine-tunes and DeepSeek's R1 keep the sizes of what they began as, and so do R1's distillates.
+# Llama 2 is not Llama 3, DeepSeek-V3.2 attends sparsely, a vision model has an encoder besides.
 # Makers, and those who publish others' models in further precisions: their names may stand before.
 _MAKER = (
     r"^(?:(?:ai21labs|allenai|amd|bytedance-seed|codellama|deepseek-ai|ggml-org|google|"

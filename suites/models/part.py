@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Count", "Frozen", "Natural", "Part", "Positive", "Routing", "causal_pairs"]
+__all__ = ["Frozen", "Natural", "Part", "PartCount", "Positive", "Routing", "causal_pairs"]
 
 # No published size comes near; a sum of such numbers is still made in an instant.
 _MOST = 10**9
 Positive = Annotated[int, Field(gt=0, le=_MOST)]
 Natural = Annotated[int, Field(ge=0, le=_MOST)]
 # The deepest published models have some 130 layers.
-Count = Annotated[int, Field(gt=0, le=10_000)]
+PartCount = Annotated[int, Field(gt=0, le=10_000)]
 Routing = Literal["uniform", "same"]
 
 

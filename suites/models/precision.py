@@ -407,7 +407,7 @@ def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, tuple
 def _of_mixture(
     part: Experts, layer: Layer, at: str, hidden: int
 ) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    # Where a dense block stands beside them, experts are no part of it.
+    # Where a dense block stands beside them, experts are not part of it.
     beside = any(isinstance(other, Dense) for other in layer.parts)
     block = at if beside else f"{at}.mlp"
     routed = (f"{block}.experts.0.up_proj", f"{at}.mixer.experts.0.up_proj")

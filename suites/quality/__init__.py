@@ -19,21 +19,21 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from suites.base.records import Cell, CellResult, Row
+    from suites.base.records import CellResult, CellSpec, Row
 
 __all__ = ["beside", "plan", "summarize"]
 
 # Imported when called: the processes that make a load need none of it, and start in less time.
 
 
-def beside(cells: Sequence[Cell], profile: str, options: Mapping[str, Any]) -> list[Cell]:
+def beside(cells: Sequence[CellSpec], profile: str, options: Mapping[str, Any]) -> list[CellSpec]:
     """Let a cell of another suite ask questions; see `suites.quality.riding.beside`."""
     from suites.quality import riding
 
     return riding.beside(cells, profile, options)
 
 
-def plan(_profile: str, _options: Mapping[str, Any]) -> list[Cell]:
+def plan(_profile: str, _options: Mapping[str, Any]) -> list[CellSpec]:
     """Have no cells of its own: questions are asked of a server that another suite measures.
 
     Raises:

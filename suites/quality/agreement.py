@@ -42,7 +42,7 @@ GREEDY_TOKENS = 16
 _OTHER_IDS, _LEAST_SHARED = 0.05, 10
 _LEAST = 1e-9  # of a token that the other side does not tell
 _RESAMPLES = 1000
-Verdict = Literal["same", "same within quantization", "different", "undecided"]
+TokenVerdict = Literal["same", "same within quantization", "different", "undecided"]
 
 
 class ReferencePlace(StrictModel):
@@ -92,7 +92,7 @@ class Reference(StrictModel):
         """Return its file."""
         return self.model_dump_json(indent=1).encode() + b"\n"
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Say what it holds, in a line."""
         right, asked = (sum(counts[at] for counts in self.right.values()) for at in (0, 1))
         return f"{right} of {asked} right, {len(self.places)} places, {len(self.ids)} token ids"
@@ -118,7 +118,7 @@ class TokenAgreement:
     nats_low: float
     nats_high: float
     n: int
-    verdict: Verdict
+    verdict: TokenVerdict
     prefix: float | None = None
     prefix_low: float | None = None
     prefix_high: float | None = None
@@ -192,7 +192,7 @@ def _resampled(values: Sequence[float]) -> tuple[float, float]:
     return _ends([_mean(random.choices(values, k=len(values))) for _ in range(_RESAMPLES)])
 
 
-def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float) -> Verdict:
+def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float) -> TokenVerdict:
     if nats_low > QUANTIZED_NATS or top_high < _QUANTIZED_TOP:
         return "different"
     if nats_high < SAME_NATS and top_low >= _SAME_TOP:
@@ -209,20 +209,20 @@ def divergence(reference: Mapping[str, float], told: Mapping[str, float]) -> flo
     likelier than the least of those it tells: a tie at the last place makes no divergence.
     """
     unknown = [token for token in reference if token not in told]
-    share = _left(told.values()) / (len(unknown) + 1)
+    share = _left_over(told.values()) / (len(unknown) + 1)
     share = max(min(share, math.exp(min(told.values()))), _LEAST)
     shares = {token: math.exp(told[token]) if token in told else share for token in reference}
     total = sum(
         math.exp(logprob) * (logprob - math.log(max(shares[token], _LEAST)))
         for token, logprob in reference.items()
     )
-    others = _left(reference.values())
+    others = _left_over(reference.values())
     if others > 0:
         total += others * (math.log(others) - math.log(max(1 - sum(shares.values()), _LEAST)))
     return max(0.0, total)
 
 
-def _left(logprobs: Iterable[float]) -> float:
+def _left_over(logprobs: Iterable[float]) -> float:
     return max(0.0, 1.0 - math.fsum(map(math.exp, logprobs)))
 
 

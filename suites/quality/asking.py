@@ -90,7 +90,7 @@ class Asker:
             if stop.is_set():
                 return Reply(failure="not asked")
             address = addresses[place % len(addresses)]
-            reply = self._one(client, address, prompt, max_tokens, logprobs)
+            reply = self._one_reply(client, address, prompt, max_tokens, logprobs)
             row[0] = row[0] + 1 if reply.failure else 0
             if row[0] >= _MOST_FAILURES:
                 stop.set()
@@ -116,7 +116,7 @@ class Asker:
         usual = {"Authorization": f"Bearer {target.key}"} if target.key and not own else {}
         return dict(target.headers) | own | usual
 
-    def _one(
+    def _one_reply(
         self, client: httpx.Client, address: str, prompt: str, max_tokens: int, logprobs: int
     ) -> Reply:
         import httpx
@@ -175,7 +175,7 @@ def _together(candidates: Iterable[tuple[str, float]]) -> dict[str, float]:
     for text, logprob in candidates:
         chances[text] += math.exp(min(logprob, 0.0))
     if any(map(math.isnan, chances.values())):
-        raise ValueError("a logarithm that is no number")
+        raise ValueError("a logarithm that is not a number")
     return {
         text: max(min(math.log(chance), 0.0), _LEAST) for text, chance in chances.items() if chance
     }

@@ -36,8 +36,8 @@ _LEVELS = 3
 _DRAWS = 1000
 # Every draw of some family fits into so many bytes.
 LEAST_ROOM = 150
-# Of a whole run, kept as evidence: answers, and requests among which they are looked for. Whoever
-# grades them again does so in seconds.
+# Of a whole run, kept as evidence: answers, and requests among which they are looked for. They
+# are graded again in seconds.
 MOST_ANSWERS, MOST_REQUESTS = 20_000, 1_000_000
 
 
@@ -115,6 +115,6 @@ def overlooked(hidden: Hidden, numbers: Collection[int]) -> int:
         ValueError: a number is none that a load has, or no question.
     """
     if any(number < 0 or not hidden.hides(number) for number in numbers):
-        raise ValueError("an answer to a request that is no question")
+        raise ValueError("an answer to a request that is not a question")
     asked = sum(map(hidden.hides, range(max(numbers, default=-1) + 1)))
     return asked - len(numbers)

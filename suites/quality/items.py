@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "LEVELS", "WORDS", "GradedQuestion", "items"]
 
-Grade = Literal["line", "json", "words"]
+GradingRule = Literal["line", "json", "words"]
 LEVELS = range(5)
 
 
@@ -38,7 +38,7 @@ class GradedQuestion:
     level: int
     prompt: str
     expected: str
-    grade: Grade = "line"
+    grade: GradingRule = "line"
 
 
 _DRAWS = 1000
@@ -83,7 +83,7 @@ def items(seed: bytes, count: int) -> list[GradedQuestion]:
     return asked
 
 
-_Made = tuple[str, str, Grade]
+_Made = tuple[str, str, GradingRule]
 
 
 def _asked(question: str, answer: object) -> _Made:

@@ -19,10 +19,10 @@ __all__ = [
     "MOST_CHARACTERS",
     "MOST_PLACES",
     "MOST_QUESTIONS",
-    "Answer",
     "HiddenRecord",
     "NextTokens",
     "QualityRecord",
+    "RecordedAnswer",
     "kept",
     "questions",
 ]
@@ -48,7 +48,7 @@ class _Recorded(StrictModel):
         return cls.model_validate_json(json.dumps(facts))
 
 
-class Answer(_Recorded):
+class RecordedAnswer(_Recorded):
     """What came back to a question.
 
     Attributes:
@@ -93,7 +93,7 @@ class QualityRecord(_Recorded):
     api: Literal["chat", "completions"]
     answer_tokens: Annotated[int, Field(ge=1, le=100_000)]
     temperature: Annotated[float, Field(ge=0, le=2)]
-    answers: Annotated[list[Answer], Field(max_length=MOST_QUESTIONS)]
+    answers: Annotated[list[RecordedAnswer], Field(max_length=MOST_QUESTIONS)]
     reference: Reference | None = None
     next_tokens: Annotated[list[NextTokens], Field(max_length=MOST_PLACES)] = []
     token_ids: Annotated[
@@ -106,7 +106,8 @@ class QualityRecord(_Recorded):
 
 
 _Answers = Annotated[
-    dict[Annotated[int, Field(ge=0, lt=MOST_REQUESTS)], Answer], Field(max_length=MOST_ANSWERS)
+    dict[Annotated[int, Field(ge=0, lt=MOST_REQUESTS)], RecordedAnswer],
+    Field(max_length=MOST_ANSWERS),
 ]
 
 

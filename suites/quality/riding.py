@@ -14,7 +14,7 @@ from suites.quality.reference_file import read_reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from suites.base.records import Cell
+    from suites.base.records import CellSpec
 
 __all__ = ["beside"]
 
@@ -34,7 +34,7 @@ _AT_ONCE = 16
 _TOKENS_S, _ANSWER_TOKENS = 200.0, 60
 
 
-def beside(cells: Sequence[Cell], profile: str, options: Mapping[str, Any]) -> list[Cell]:
+def beside(cells: Sequence[CellSpec], profile: str, options: Mapping[str, Any]) -> list[CellSpec]:
     """Let the first engine of a run answer questions when its own measurement is over.
 
     Raises:

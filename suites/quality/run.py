@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.child import note
 from suites.quality.asking import Asker
 from suites.quality.probe import check_answered, next_tokens, token_ids
-from suites.quality.record import Answer, NextTokens, QualityRecord, kept, questions
+from suites.quality.record import NextTokens, QualityRecord, RecordedAnswer, kept, questions
 from suites.quality.reference_file import read_reference
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def ask(target: Target, spec: Mapping[str, Any], *, at_once: int) -> dict[str, A
         temperature=spec["temperature"],
         answers=[_answer(reply) for reply in replies],
         reference=reference,
-        **(_told(asker, reference) if reference and reference.places else {}),
+        **(_next_token_evidence(asker, reference) if reference and reference.places else {}),
     )
     return record.model_dump(mode="json")
 
 
-def _told(asker: Asker, reference: Reference) -> dict[str, Any]:
+def _next_token_evidence(asker: Asker, reference: Reference) -> dict[str, Any]:
     """Ask at the reference's places; of ids those that can be compared are kept."""
     replies = next_tokens(asker, reference)
     return {
@@ -73,5 +73,5 @@ def _told(asker: Asker, reference: Reference) -> dict[str, Any]:
     }
 
 
-def _answer(reply: Reply) -> Answer:
-    return Answer(text=None if reply.failure else kept(reply.text), tokens=reply.tokens)
+def _answer(reply: Reply) -> RecordedAnswer:
+    return RecordedAnswer(text=None if reply.failure else kept(reply.text), tokens=reply.tokens)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from suites.base.records import CellResult, Label
     from suites.quality.agreement import Reference
-    from suites.quality.record import Answer
+    from suites.quality.record import RecordedAnswer
     from suites.quality.scores import QualityScore, ScoreComparison, Stratum
 
 __all__ = ["QUALITY", "summarize", "worse_under_load"]
@@ -33,7 +33,7 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
     """Grade all answers, compare them with the reference, and those under load with those at rest.
 
     Raises:
-        ValueError: what is kept is no record, or leaves questions out.
+        ValueError: what is kept is not a record, or leaves questions out.
     """
     return [*_questions(results), *_hidden_rows(results)]
 
@@ -204,7 +204,7 @@ def _together(parts: Sequence[_Graded]) -> _Graded:
     return _Graded(strata=strata, tokens=sum(part.tokens for part in parts))
 
 
-def _graded(record: HiddenRecord, case: str, answers: Mapping[int, Answer]) -> _Graded:
+def _graded(record: HiddenRecord, case: str, answers: Mapping[int, RecordedAnswer]) -> _Graded:
     """Grade the answers to one load; those that never came are a load's failures, not wrong.
 
     Raises:

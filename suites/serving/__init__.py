@@ -45,14 +45,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from suites.base.records import Cell, CellResult, Row
+    from suites.base.records import CellResult, CellSpec, Row
 
 __all__ = ["plan", "summarize"]
 
 # Imported when called: the processes that make the load need neither, and start in less time.
 
 
-def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+def plan(profile: str, options: Mapping[str, Any]) -> list[CellSpec]:
     """Expand a profile; see `suites.serving.cells.plan`."""
     from suites.serving import cells
 

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
-from suites.base.records import Cell
+from suites.base.records import CellSpec
 from suites.client.speculation import of_case
 from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED, least_tokens
 from suites.serving.given import limit, listed, whole
 from suites.serving.points import points_of
 from suites.serving.questions import at_rest, hidden_share, room_of
-from suites.serving.search import Search, least_requests
+from suites.serving.search import LoadSearch, least_requests
 from suites.serving.sweep import read_sweep
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
 
 
-def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+def plan(profile: str, options: Mapping[str, Any]) -> list[CellSpec]:
     """One cell per fresh engine; each runs every point. A foreign endpoint is one cell.
 
     Raises:
@@ -104,7 +104,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         questions["engines"] = cells
     loads = _SEARCHED if search else 1
     return [
-        Cell(
+        CellSpec(
             suite="serving",
             name=f"serving-p{number}",
             spec={
@@ -209,7 +209,7 @@ def _sweep_start(point: Point) -> Point:
     return point
 
 
-def _search(options: Mapping[str, Any]) -> Search | None:
+def _search(options: Mapping[str, Any]) -> LoadSearch | None:
     by = options.get("search")
     if not by:
         if options.get("goodput_share"):
@@ -217,7 +217,7 @@ def _search(options: Mapping[str, Any]) -> Search | None:
                 "goodput_share without search", where="goodput_share", expected="--search beside it"
             )
         return None
-    if by not in get_args(Search.model_fields["by"].annotation):
+    if by not in get_args(LoadSearch.model_fields["by"].annotation):
         raise UserError(
             f"unknown search {by!r}", where="search", expected="rate, concurrency, users or agents"
         )
@@ -228,7 +228,7 @@ def _search(options: Mapping[str, Any]) -> Search | None:
     for other in ("sweep", "trace"):
         if options.get(other):
             raise UserError(f"a search with a {other}", where="search", expected="one of the two")
-    for name in get_args(Search.model_fields["by"].annotation):
+    for name in get_args(LoadSearch.model_fields["by"].annotation):
         # With a rate, a concurrency caps the requests in flight.
         beside = name == "concurrency" and by == "rate"
         if len(listed(options, name)) > 1 or (name != by and not beside and options.get(name)):
@@ -239,12 +239,12 @@ def _search(options: Mapping[str, Any]) -> Search | None:
     most = (
         _MOST_RATE if by == "rate" else _MOST_STREAMS if options.get("endpoint") else _OUR_STREAMS
     )
-    return Search(
+    return LoadSearch(
         by=by, share=options.get("goodput_share") or 0.9, start=min(start, most), most=most
     )
 
 
-def _search_start(point: Point, search: Search, options: Mapping[str, Any]) -> Point:
+def _search_start(point: Point, search: LoadSearch, options: Mapping[str, Any]) -> Point:
     least = least_requests(search.share)
     if point.requests and point.requests < least and options.get("requests"):
         raise UserError(

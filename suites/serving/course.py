@@ -12,12 +12,12 @@ from suites.base.statistics import weight_of
 from suites.serving.instrument.instrument import Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.point import Point
-from suites.serving.search import Search, Tried, bracket, least_requests, next_load, sure_share
+from suites.serving.search import LoadSearch, Tried, bracket, least_requests, next_load, sure_share
 from suites.serving.series import is_good
 from suites.serving.sweep import CurvePoint, Sweep, next_concurrency
 
 if TYPE_CHECKING:
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 __all__ = ["Course", "course_of"]
 
@@ -31,7 +31,7 @@ class Course:
     # The most requests in flight that an engine of ours must be ready for; 0: as the points say.
     most_streams = 0
 
-    def further(self, point: Point, outcome: Outcome, fact: dict[str, Any]) -> list[Point]:  # noqa: ARG002 - others look at it
+    def further(self, point: Point, outcome: LoadOutcome, fact: dict[str, Any]) -> list[Point]:  # noqa: ARG002 - others look at it
         """Points to measure after this one, whose outcome and facts are given."""
         return []
 
@@ -46,7 +46,7 @@ class _Sweeping(Course):
         self._curve: list[CurvePoint] = []
         self.most_streams = sweep.most
 
-    def further(self, point: Point, outcome: Outcome, fact: dict[str, Any]) -> list[Point]:  # noqa: ARG002 - a search looks at it
+    def further(self, point: Point, outcome: LoadOutcome, fact: dict[str, Any]) -> list[Point]:  # noqa: ARG002 - a search looks at it
         paces = [request.tpot_ms for request in outcome.answered if request.has_pace]
         throughput = outcome.window().output_tokens / outcome.duration_s
         tpot_ms = median(paces) if paces else math.inf
@@ -57,12 +57,12 @@ class _Sweeping(Course):
 
 
 class _Searching(Course):
-    def __init__(self, search: Search, spec: dict[str, Any]) -> None:
+    def __init__(self, search: LoadSearch, spec: dict[str, Any]) -> None:
         self._search, self._spec = search, spec
         self._tried: list[Tried] = []
         self.most_streams = 0 if search.by == "rate" else round(search.most) * _together(spec)
 
-    def further(self, point: Point, outcome: Outcome, fact: dict[str, Any]) -> list[Point]:
+    def further(self, point: Point, outcome: LoadOutcome, fact: dict[str, Any]) -> list[Point]:
         load = point.rate if self._search.by == "rate" else point.concurrency
         in_order = sorted(outcome.measured, key=lambda request: request.intended_ns)
         good = [is_good(request, self._spec) for request in in_order]
@@ -137,7 +137,7 @@ def course_of(spec: dict[str, Any]) -> Course:
     if spec["sweep"]:
         return _Sweeping(Sweep(**spec["sweep"]), spec)
     if spec["search"]:
-        return _Searching(Search(**spec["search"]), spec)
+        return _Searching(LoadSearch(**spec["search"]), spec)
     return Course()
 
 

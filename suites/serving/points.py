@@ -15,7 +15,7 @@ from suites.serving.load.adapters import read_mix
 from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
 from suites.serving.load.media import Media
 from suites.serving.load.point import Arrival, Point
-from suites.serving.load.sessions import Sessions
+from suites.serving.load.sessions import SessionShape
 from suites.serving.load.think import read_think
 from suites.serving.load.trace import busiest_rate, read_trace
 
@@ -196,7 +196,7 @@ def _sessions(
     if size.get("natural"):
         raise UserError(f"natural answers of {kind}", where="osl", expected="--osl N")
     first = size["input_tokens"]
-    sessions = Sessions(
+    sessions = SessionShape(
         kind=kind,  # type: ignore[arg-type] # one of the two
         turns=whole(options, "turns", _TURNS, least=1),
         first_tokens=first,

@@ -10,14 +10,14 @@ from suites.base.errors import UserError
 from suites.client.counting import plain
 from suites.client.vocabulary import PIECE_BYTES, UNIQUE_TOKENS
 from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
-from suites.quality.record import MOST_CHARACTERS, Answer, HiddenRecord, kept
+from suites.quality.record import MOST_CHARACTERS, HiddenRecord, RecordedAnswer, kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from suites.client.request import Request
     from suites.client.target import Target
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
     from suites.serving.workers.node_worker import Generator
 
@@ -82,8 +82,8 @@ class HiddenQuestions:
                 asked before the loads, and `engines` of the run, which share what may be kept.
         """
         self._spec, self._process = spec, process
-        self._rest: dict[int, Answer] = {}
-        self._loads: dict[str, dict[int, Answer]] = {}
+        self._rest: dict[int, RecordedAnswer] = {}
+        self._loads: dict[str, dict[int, RecordedAnswer]] = {}
         engines = spec["engines"] if spec else 1
         self._answers_left, self._requests_left = MOST_ANSWERS // engines, MOST_REQUESTS // engines
 
@@ -109,12 +109,12 @@ class HiddenQuestions:
         """The load with questions among it."""
         return replace(point, hidden=self._hidden(self._spec, point.name)) if self._spec else point
 
-    def keep(self, point: Point, outcome: Outcome) -> None:
+    def keep(self, point: Point, outcome: LoadOutcome) -> None:
         """Keep what was answered under a load."""
         if point.hidden:
             self._loads[point.name] = self._kept(point.hidden, outcome)
 
-    def _kept(self, hidden: Hidden, outcome: Outcome) -> dict[int, Answer]:
+    def _kept(self, hidden: Hidden, outcome: LoadOutcome) -> dict[int, RecordedAnswer]:
         """Keep answers as far as an eighth of what is left allows: loads to come are not known."""
         limits = self._answers_left // 8, self._requests_left // 8
         answers = _answers(hidden, outcome, *limits)
@@ -142,15 +142,15 @@ class HiddenQuestions:
 
 
 def _answers(
-    hidden: Hidden, outcome: Outcome, most_answers: int, most_requests: int
-) -> dict[int, Answer]:
+    hidden: Hidden, outcome: LoadOutcome, most_answers: int, most_requests: int
+) -> dict[int, RecordedAnswer]:
     """Answers to the first questions, by their numbers, up to one that the load's end cut off."""
     ended = {
         request.question: request
         for request in outcome.requests
         if request.question >= 0 and request.failure != "cancelled"
     }
-    answers: dict[int, Answer] = {}
+    answers: dict[int, RecordedAnswer] = {}
     for number in range(min(max(ended, default=-1) + 1, most_requests)):
         if not hidden.hides(number):
             continue
@@ -160,7 +160,7 @@ def _answers(
     return answers
 
 
-def _answer(request: Request) -> Answer:
+def _answer(request: Request) -> RecordedAnswer:
     """Before its limit an answer may be right; without any text it never came."""
     text = kept(plain(request.text)[:MOST_CHARACTERS]) if request.text else None
-    return Answer(text=text, tokens=request.output_tokens)
+    return RecordedAnswer(text=text, tokens=request.output_tokens)

@@ -38,10 +38,10 @@ from suites.serving.workers.node_worker import generator
 
 if TYPE_CHECKING:
     from suites.base.records import Label, Series
-    from suites.client.subject import Subject
+    from suites.client.subject import TestedEndpoint
     from suites.client.target import Target
     from suites.serving.instrument.instrument import Instrument
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.workers.node_worker import Generator
 
 __all__ = ["facts_of", "not_answered", "run_cell"]
@@ -71,7 +71,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     with ExitStack() as stack:
         load = stack.enter_context(generator(spec))
 
-        def opened() -> Subject:
+        def opened() -> TestedEndpoint:
             return stack.enter_context(subject(spec["subject"], slots=slots, context=context))
 
         # An endpoint that does not answer is said at once; an engine of ours is not started before
@@ -119,7 +119,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
 
 
 def _by_the_server(
-    fact: dict[str, Any], beside: MetricsWatch, part: Outcome, labels: dict[str, Any]
+    fact: dict[str, Any], beside: MetricsWatch, part: LoadOutcome, labels: dict[str, Any]
 ) -> dict[str, Any]:
     """Add what the server's own metrics say to the facts of a step; return the labels they give."""
     fact["server"] = beside.facts(part)
@@ -128,7 +128,7 @@ def _by_the_server(
     return observed(labels, drafted)
 
 
-def _questions(under_test: Subject, spec: dict[str, Any], slots: int) -> dict[str, Any]:
+def _questions(under_test: TestedEndpoint, spec: dict[str, Any], slots: int) -> dict[str, Any]:
     """Ask what a run asks beside its loads; nothing where it does not."""
     if "quality" not in spec:
         return {}
@@ -137,26 +137,28 @@ def _questions(under_test: Subject, spec: dict[str, Any], slots: int) -> dict[st
     return {"quality": answers}
 
 
-def _recounted(outcome: Outcome, under_test: Subject) -> Outcome:
+def _recounted(outcome: LoadOutcome, under_test: TestedEndpoint) -> LoadOutcome:
     """The outcome with its answers counted by a tokenizer, where there is one."""
     if (tokens := under_test.tokens) is None:
         return outcome
     return replace(outcome, requests=[recounted(r, tokens) for r in outcome.requests])
 
 
-def _tell_failures(point: Point, outcome: Outcome, target: Target) -> None:
+def _tell_failures(point: Point, outcome: LoadOutcome, target: Target) -> None:
     failures = outcome.failures
     if not failures:
         return
     named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
     detail = next((request.detail for request in outcome.measured if request.detail), "")
-    said = f"; the server said: {printable(detail, 200)}" if detail else ""
-    note(f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){said}")
+    detail_text = f"; the server said: {printable(detail, 200)}" if detail else ""
+    note(
+        f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){detail_text}"
+    )
     if target.more:
         note(f"{point.name}: failed at {_by_address(target, outcome)}")
 
 
-def _by_address(target: Target, outcome: Outcome) -> str:
+def _by_address(target: Target, outcome: LoadOutcome) -> str:
     """Failures by the address that was asked; on the terminal alone."""
     failed = Counter(request.place for request in outcome.measured if request.failure)
     named = dict(enumerate(target.urls)) | {-1: "an address that let nobody in"}
@@ -176,10 +178,10 @@ def not_answered(facts: dict[str, Any], where: str) -> CheckError | None:
     failures = sum((Counter(fact["failures"]) for fact in points), Counter())
     details = [detail for fact in points for detail in fact["failure_details"]]
     named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
-    said = f"; the server said: {printable(details[0], 200)}" if details else ""
+    detail_text = f"; the server said: {printable(details[0], 200)}" if details else ""
     few = f"too few of {sum(measured)} requests were" if sum(failed) < sum(measured) else ""
     return CheckError(
-        f"{few or 'no request was'} answered as asked ({named}){said}",
+        f"{few or 'no request was'} answered as asked ({named}){detail_text}",
         where=where,
         expected="answers as asked for",
     )
@@ -215,7 +217,11 @@ def _check(load: Generator, point: Point, events_per_s: float, spec: dict[str, A
 
 
 def _checked_at_rate(
-    load: Generator, point: Point, outcome: Outcome, instrument: Instrument, spec: dict[str, Any]
+    load: Generator,
+    point: Point,
+    outcome: LoadOutcome,
+    instrument: Instrument,
+    spec: dict[str, Any],
 ) -> Instrument:
     """Check again if the endpoint was faster than the check had assumed."""
     ran_at = outcome.events / outcome.duration_s
@@ -225,7 +231,9 @@ def _checked_at_rate(
     return _check(load, point, ran_at, spec)
 
 
-def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[str, Label]:
+def _prompt_labels(
+    under_test: TestedEndpoint, point: Point, outcome: LoadOutcome
+) -> dict[str, Label]:
     """How lengths are known, and the mean of the prompts' that the server counted if another."""
     labels: dict[str, Label] = {
         "isl_by": under_test.target.isl_by,
@@ -250,7 +258,7 @@ def _api_labels(target: Target) -> dict[str, Label]:
     return labels | ({"documents": target.documents} if target.api == "rerank" else {})
 
 
-def facts_of(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
+def facts_of(point: Point, outcome: LoadOutcome, instrument: Instrument) -> dict[str, Any]:
     """What stands beside the samples: the gaps' histogram, the instrument, what went wrong."""
     gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
     saturated = saturation(outcome) if point.shape == "open" else ""
@@ -287,11 +295,11 @@ def facts_of(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str
     }
 
 
-def _cached(outcome: Outcome) -> dict[str, int]:
+def _cached(outcome: LoadOutcome) -> dict[str, int]:
     """What the engine says of its prefix cache; no requests where it says nothing."""
-    said = [r for r in outcome.answered if r.cached_tokens is not None]
+    counted = [r for r in outcome.answered if r.cached_tokens is not None]
     return {
-        "requests": len(said),
-        "cached": sum(request.cached_tokens or 0 for request in said),
-        "input": sum(request.input_tokens for request in said),
+        "requests": len(counted),
+        "cached": sum(request.cached_tokens or 0 for request in counted),
+        "input": sum(request.input_tokens for request in counted),
     }

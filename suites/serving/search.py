@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Bracket", "Search", "Tried", "bracket", "least_requests", "next_load", "sure_share"]
+__all__ = ["Bracket", "LoadSearch", "Tried", "bracket", "least_requests", "next_load", "sure_share"]
 
 # One-sided 99% of the standard normal distribution: of some ten loads, about half lie above what
 # can be met, and none of these may pass by chance in more than 5% of all searches.
@@ -30,7 +30,7 @@ _MOST_HALVINGS = 12
 _DIGITS = 4
 
 
-class Search(BaseModel):
+class LoadSearch(BaseModel):
     """What is searched.
 
     Attributes:
@@ -95,7 +95,7 @@ def least_requests(share: float) -> int:
     return math.ceil(_Z**2 * share / (1 - share))
 
 
-def bracket(search: Search, seen: Sequence[Tried]) -> Bracket:
+def bracket(search: LoadSearch, seen: Sequence[Tried]) -> Bracket:
     """Between which loads the limits stop being met, as far as is known."""
     meeting = [tried for tried in seen if _meets(search, tried)]
     low = max(meeting, key=lambda tried: tried.load, default=None)
@@ -103,7 +103,7 @@ def bracket(search: Search, seen: Sequence[Tried]) -> Bracket:
     return Bracket(low, min(above, key=lambda tried: tried.load, default=None))
 
 
-def next_load(search: Search, seen: Sequence[Tried]) -> float | None:
+def next_load(search: LoadSearch, seen: Sequence[Tried]) -> float | None:
     """Give the load to measure next, None when the bracket is narrow or cannot be had."""
     if not seen:
         return search.start
@@ -129,16 +129,16 @@ def _no_better(seen: Sequence[Tried]) -> bool:
     return sure_share(seen[-1]) <= sure_share(seen[-2])
 
 
-def _middle(search: Search, low: float, high: float) -> float | None:
+def _middle(search: LoadSearch, low: float, high: float) -> float | None:
     if high <= _NARROW * low:
         return None
     middle = _rounded(search, math.sqrt(low * high))
     return middle if low < middle < high else None
 
 
-def _rounded(search: Search, load: float) -> float:
+def _rounded(search: LoadSearch, load: float) -> float:
     return float(f"{load:.{_DIGITS}g}" if search.by == "rate" else math.floor(load))
 
 
-def _meets(search: Search, tried: Tried) -> bool:
+def _meets(search: LoadSearch, tried: Tried) -> bool:
     return not tried.problem and sure_share(tried) >= search.share

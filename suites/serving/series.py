@@ -10,14 +10,14 @@ from suites.base.records import Series
 if TYPE_CHECKING:
     from suites.base.records import Label, Window
     from suites.client.request import Request
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
 
 __all__ = ["is_good", "series_of"]
 
 
 def series_of(
-    point: Point, outcome: Outcome, spec: dict[str, Any], labels: dict[str, Label]
+    point: Point, outcome: LoadOutcome, spec: dict[str, Any], labels: dict[str, Label]
 ) -> list[Series]:
     requests = outcome.answered
     window = outcome.window()
@@ -67,7 +67,7 @@ def series_of(
     ]
 
 
-def _generated(outcome: Outcome) -> dict[str, tuple[str, list[float]]]:
+def _generated(outcome: LoadOutcome) -> dict[str, tuple[str, list[float]]]:
     """What users of a stream of tokens see, and how many tokens went through."""
     requests, window, duration_s = outcome.answered, outcome.window(), outcome.duration_s
     longer = [request for request in requests if request.has_pace]
@@ -115,7 +115,7 @@ def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]
     }
 
 
-def _of_sessions(point: Point, outcome: Outcome) -> dict[str, tuple[str, list[float]]]:
+def _of_sessions(point: Point, outcome: LoadOutcome) -> dict[str, tuple[str, list[float]]]:
     """Of conversations: how long whole ones took, and how many requests were in flight."""
     if not point.sessions:
         return {}

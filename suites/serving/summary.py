@@ -14,7 +14,7 @@ from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.histogram import Histogram
 from suites.serving.processes.server_metrics import UNITS
-from suites.serving.search import Search, Tried, bracket
+from suites.serving.search import LoadSearch, Tried, bracket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ def _searched(search: dict[str, Any]) -> Row | None:
 
     None where it found none.
     """
-    plan = Search(**search["plan"])
+    plan = LoadSearch(**search["plan"])
     ends = bracket(plan, [Tried(**tried) for tried in search["tried"]])
     if ends.low is None:
         return None

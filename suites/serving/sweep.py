@@ -51,7 +51,7 @@ def read_sweep(path: Path) -> Sweep:
     """Read a plan from TOML.
 
     Raises:
-        UserError: the file is missing or is no plan.
+        UserError: the file is missing or is not a plan.
     """
     return toml_file.read_model(path, Sweep)
 

@@ -145,7 +145,7 @@ def test_of_a_removed_result_digest_and_reason_stay_and_the_rest_goes(
     ],
 )
 def test_who_may_not_say_it_has_not_said_it(tmp_path, home, statement, signer, action, by, why):
-    """In an archive of one's own the key of the log is its administrator's, and its signer's."""
+    """In an archive of your own the key of the log is its administrator's, and its signer's."""
     other = CryptoSigner.generate_ed25519()
     [first] = archive.envelopes(home)
     digest = first.name.partition(".")[0]
@@ -375,7 +375,7 @@ def test_what_programs_read_of_a_result_is_this(signer):
     ]
     placed = [moderation.Placed(7, None, keyid, told[0]), moderation.Placed(9, "T", keyid, told[1])]
     common = {"result": UNKNOWN, "at": "2026-11-28T00:00:00Z", "by": keyid}
-    assert moderation.State(tuple(placed)).to_json() == {
+    assert moderation.ResultState(tuple(placed)).to_json() == {
         "state": "superseded",
         "reason": "it was superseded",
         "newer": newer,
@@ -401,7 +401,7 @@ def test_what_programs_read_of_a_result_is_this(signer):
             },
         ],
     }
-    assert moderation.State(()).to_json() is None
+    assert moderation.ResultState(()).to_json() is None
 
 
 @pytest.mark.parametrize(

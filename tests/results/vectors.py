@@ -364,7 +364,7 @@ def envelopes() -> Iterator[tuple[str, Vector]]:
             sealed(signatures=[signature(on_curve(PAYLOAD + b" "), CURVE_KEY)]),
             "no signature verifies",
         ),
-        "ECDSA signature that is no DER": (
+        "ECDSA signature that is not a DER": (
             sealed(signatures=[signature(b"\x31" + on_curve()[1:], CURVE_KEY)]),
             "no signature verifies",
         ),
@@ -571,7 +571,7 @@ def times() -> Iterator[tuple[str, Vector]]:
         "registered for a time, by the log's clock",
         around(home=home, **listed, known=True, tier="registered"),
     )
-    yield "registered for a time, in a log of one's own", around(home=home, **listed)
+    yield "registered for a time, in a log of your own", around(home=home, **listed)
     yield "registered for a time, never stated", around(home=HOME, **listed, known=True)
 
 
@@ -590,7 +590,7 @@ def registrations() -> Iterator[tuple[str, Vector]]:
 
     yield "key registered before", around(home=home(before=[entry]), known=True, tier="registered")
     yield "key registered afterwards", around(home=home(after=[entry]), known=True)
-    yield "key registered in a log of one's own", around(home=home(before=[entry]))
+    yield "key registered in a log of your own", around(home=home(before=[entry]))
 
 
 def _time(time: str, kind: str) -> bytes:
@@ -605,7 +605,7 @@ def key_files() -> Iterator[tuple[str, Vector]]:
     none = ("signature", "unknown key")
     yield "key file missing", around(*none, without(HOME, path))
     broken = {
-        "is no TOML": "id = ",
+        "is not TOML": "id = ",
         "has an unknown member": text + 'trusted = "yes"\n',
         "has a key twice": text + f'id = "{runner_id(lab)}"\n',
         "has a key of 31 bytes": text.replace(lab.keyval["public"], lab.keyval["public"][2:]),
@@ -788,7 +788,7 @@ def witnesses() -> Iterator[tuple[str, Vector]]:
         "with a line cut short": (one, own + written(good[:-1]), few),
         "with a line of four bytes": (one, own + written(good[:4]), few),
         "with a byte too many": (one, own + written(good + b"\0"), few),
-        "with a signature that is no cosignature": (
+        "with a signature that is not a cosignature": (
             one,
             own + written(good[:4] + raw_signature(own.split(b"\n\n")[0] + b"\n", WITNESS)),
             few,

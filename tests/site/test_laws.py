@@ -145,7 +145,7 @@ def statements() -> dict[str, Json]:
         "joules that are not watts over rate": h100(
             lambda predicate: predicate["measurements"].extend([power, rate])
         ),
-        "a seed of one's own": h100(at("run.nonce", "challenge")),
+        "a seed of your own": h100(at("run.nonce", "challenge")),
         **{
             f"questions of seed {seed!r}": h100(asked_from(seed))
             for seed in (honest.h100()["predicate"]["run"]["seed"], 12345, True, "0", 0.5, None)
@@ -157,7 +157,7 @@ def statements() -> dict[str, Json]:
             for said in told
         },
         "no released version": h100(at("run.suite_version", "9.9.9")),
-        "code of one's own": h100(at("source.modified", True)),
+        "code of your own": h100(at("source.modified", True)),
         "a replayed trace": h100(replayed("replay/chat/x1")),
         "a closed loop that says it replays": h100(replayed("closed/c8/isl512/osl128")),
         "attested": honest.attested(),
@@ -285,7 +285,7 @@ def random_statements(honest_ones: Sequence[Json]) -> dict[str, Json]:
         for _ in range(chance.choice([1, 1, 2, 3, 6])):
             item = chance.choice(data["predicate"]["measurements"])
             chance.choice(CHANGES)(data["predicate"], item, chance.choice)
-        with suppress(UserError, ValueError):  # what no schema takes is no statement
+        with suppress(UserError, ValueError):  # what no schema takes is not a statement
             read_statement(strict_json.loads(strict_json.canonical(data), "x"))
             made[f"random {len(made)}"] = data
     return made
@@ -392,7 +392,7 @@ def test_a_chip_is_known_by_the_same_signs_in_python_and_in_the_browser(ask):
     seen = shown()
     own = [
         catalog.identify(
-            catalog.Seen(
+            catalog.ChipSigns(
                 name=one["name"],
                 tables=tuple(one["tables"]),
                 pci=one.get("pci", ""),

@@ -176,7 +176,7 @@ def test_a_key_that_was_revoked_later_signed_well_then(tmp_path):
     "text", ["2026-13-01", "2026-W48-6", "20261128x", "", "0", "-1", "2026-11"]
 )
 def test_what_is_no_day_and_no_number_is_refused(text):
-    with pytest.raises(UserError, match="is no day"):
+    with pytest.raises(UserError, match="is not a day"):
         Moment.read(text)
 
 

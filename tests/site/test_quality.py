@@ -108,7 +108,7 @@ def test_every_page_kind_would_pass_an_audit(browser, base, lang, width, theme):
     complaints: list[str] = []
     page.on("console", lambda m: m.type in {"error", "warning"} and complaints.append(m.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    # A busy machine may still be loading when we leave a page: that is no failure of the page.
+    # A busy machine may still be loading when we leave a page: that is not a failure of the page.
     left = "net::ERR_ABORTED"
     page.on("requestfailed", lambda r: r.failure == left or complaints.append(f"failed {r.url}"))
     page.on("request", lambda r: r.url.startswith(base) or complaints.append(f"asked {r.url}"))

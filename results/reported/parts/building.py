@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Refused",
-    "Row",
+    "SourceRow",
     "Twice",
     "block",
     "conditions",
@@ -33,7 +33,7 @@ __all__ = [
     "text",
 ]
 
-Row = dict[str, Any]
+SourceRow = dict[str, Any]
 
 _LONGEST = 256
 # A number as every format of these files writes it; Python's float takes "1_000" and "infinity".
@@ -71,7 +71,7 @@ def number(row: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, Twice):
         raise Refused(f"{name} stands twice")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused(f"{name} is no number")
+        raise Refused(f"{name} is not a number")
     try:
         figure = float(value)
     except OverflowError as error:
@@ -89,7 +89,7 @@ def _spelled(value: str, name: str) -> float | None:
     if value.lower() in _NOT_FINITE:
         raise Refused(f"{name} is infinite")
     if not _NUMBER.fullmatch(value):
-        raise Refused(f"{name} is no number")
+        raise Refused(f"{name} is not a number")
     return float(value)
 
 
@@ -117,7 +117,7 @@ def count(row: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if value < 1 or value != round(value) or value > 10**7:
-        raise Refused(f"{name} is no number of things")
+        raise Refused(f"{name} is not a count of things")
     return round(value)
 
 
@@ -133,7 +133,7 @@ def text(row: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, Twice):
         raise Refused(f"{name} stands twice")
     if isinstance(value, dict | list):
-        raise Refused(f"{name} is no text")
+        raise Refused(f"{name} is not text")
     return _line(str(value)) or None
 
 
@@ -150,9 +150,9 @@ def block(row: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def flat(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Row:
+def flat(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> SourceRow:
     """Return the values of nested objects by dotted paths; lists stay as they are."""
-    flattened: Row = {}
+    flattened: SourceRow = {}
     for name, value in row.items():
         if isinstance(value, dict) and depth < _DEEPEST:
             flattened |= flat(value, f"{prefix}{name}.", depth + 1)

@@ -121,7 +121,7 @@ def measured(
         labels: of every figure.
 
     Raises:
-        Refused: a value is no number, is negative, or in a unit we do not know.
+        Refused: a value is not a number, is negative, or in a unit we do not know.
     """
     for field in table:
         if not field.metric:

@@ -16,7 +16,7 @@ from results.reported.parts.reading import Broken
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from results.reported.parts.building import Row
+    from results.reported.parts.building import SourceRow
 
 __all__ = ["benchmarks"]
 
@@ -63,7 +63,7 @@ def benchmarks(content: str) -> list[Any] | None:
     try:
         lines = list(csv.reader(io.StringIO(start, newline="")))
     except csv.Error as error:
-        return [Broken(f"is no CSV: {error}")]
+        return [Broken(f"is not CSV: {error}")]
     names = list(zip(*lines[:heads], strict=False))
     return [_row(names, cells, read) for cells in lines[heads:] if any(cells)]
 
@@ -71,7 +71,7 @@ def benchmarks(content: str) -> list[Any] | None:
 def _row(names: Sequence[tuple[str, ...]], cells: Sequence[str], read: Any) -> Any:
     if len(cells) != len(names):
         return Broken(f"has {len(cells)} cells under {len(names)} names")
-    row: Row = {"metrics": {}}
+    row: SourceRow = {"metrics": {}}
     for path, value in read(dict(zip(names, cells, strict=True))):
         inside = row
         for name in path[:-1]:
@@ -96,10 +96,10 @@ def _newer(cells: dict[tuple[str, ...], str]) -> Iterator[tuple[tuple[str, ...],
         yield ("scheduler_metrics", "start_time"), began
 
 
-def _strategy(cells: dict[tuple[str, ...], str]) -> Row:
+def _strategy(cells: dict[tuple[str, ...], str]) -> SourceRow:
     """Say how requests were sent: of a profile of several loads, the one of this benchmark."""
     kind, at = cells.get(("Benchmark", "Strategy"), ""), cells.get(("Run Info", "Run Index"), "")
-    strategy: Row = {"type_": kind}
+    strategy: SourceRow = {"type_": kind}
     profile = _loaded(cells.get(("Run Info", "Profile"), ""))
     for name in ("streams", "rate", "max_concurrency"):
         value = profile.get(name) if isinstance(profile, dict) else None

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from results.reported.parts.building import Row
+    from results.reported.parts.building import SourceRow
     from results.reported.parts.fields import Field
     from results.reported.parts.reading import Document
     from results.statement.reported import ReportedResult
 
-__all__ = ["TOOL", "Kind", "objects"]
+__all__ = ["TOOL", "SourceKind", "objects"]
 
 # The licence of what anybody measured with a tool.
 TOOL = "not stated: results of the named tool, licensed as those who ran it say"
@@ -25,12 +25,12 @@ def objects(document: Document) -> Sequence[Any]:
     return document.rows
 
 
-def _whole(row: Row) -> object:
+def _whole(row: SourceRow) -> object:
     return json.dumps(row, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class SourceKind:
     """One publisher or tool.
 
     Attributes:
@@ -49,8 +49,8 @@ class Kind:
     footnote: str
     formats: str
     fields: tuple[Field, ...]
-    knows: Callable[[Row], bool]
-    read: Callable[[Row], ReportedResult]
+    knows: Callable[[SourceRow], bool]
+    read: Callable[[SourceRow], ReportedResult]
     rows: Callable[[Document], Sequence[Any]] = objects
     view: Literal["general", "mlperf"] = "general"
-    same_run: Callable[[Row], object] = _whole
+    same_run: Callable[[SourceRow], object] = _whole

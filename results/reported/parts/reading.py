@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path, PurePath
 
-__all__ = ["MOST_BYTES", "Broken", "Document", "Table", "parse", "read", "table_rows", "tables"]
+__all__ = [
+    "MOST_BYTES",
+    "Broken",
+    "Document",
+    "MarkdownTable",
+    "parse",
+    "read",
+    "table_rows",
+    "tables",
+]
 
 MOST_BYTES = 2**27
 _MOST_CELLS = 2**25
@@ -44,7 +53,7 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class MarkdownTable:
     """A table of a Markdown file.
 
     Attributes:
@@ -71,7 +80,7 @@ class Document:
     data: bytes
     text: str
     rows: Sequence[Any] = ()
-    tables: Sequence[Table] = field(default=())
+    tables: Sequence[MarkdownTable] = field(default=())
 
 
 def read(path: Path) -> Document:
@@ -138,7 +147,7 @@ def _line(line: str) -> Any:
     try:
         return _loads(line)
     except (ValueError, RecursionError):
-        return Broken("the line is no JSON")
+        return Broken("the line is not JSON")
 
 
 def _loads(content: str) -> Any:
@@ -222,9 +231,9 @@ def _row(names: list[str], twice: set[str], cells: list[str]) -> Any:
     }
 
 
-def tables(content: str) -> list[Table]:
+def tables(content: str) -> list[MarkdownTable]:
     """Return the tables of a Markdown text; a line of dashes stands under each one's names."""
-    printed: list[Table] = []
+    printed: list[MarkdownTable] = []
     headings: dict[int, str] = {}
     lines = [line.rstrip("\r") for line in content.split("\n")]
     at = 0
@@ -240,7 +249,9 @@ def tables(content: str) -> list[Table]:
                 end += 1
             cells = [_cells(row) for row in lines[at + 2 : end]]
             printed.append(
-                Table(headings=tuple(headings.values()), columns=tuple(_cells(line)), cells=cells)
+                MarkdownTable(
+                    headings=tuple(headings.values()), columns=tuple(_cells(line)), cells=cells
+                )
             )
             at = end
             continue

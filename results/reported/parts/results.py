@@ -15,7 +15,7 @@ from suites.base.labels import LABELS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from results.reported.parts.building import Row
+    from results.reported.parts.building import SourceRow
     from results.reported.parts.fields import Field
     from results.statement.reported import ReportedChip, ReportedMeasurement
     from suites.base.records import Label
@@ -28,7 +28,7 @@ _COUNTED = re.compile(r"\s*(\d{1,6})\s*[x×*]\s*(?=[A-Za-z])")
 
 
 def made(
-    row: Row,
+    row: SourceRow,
     *,
     tool: str,
     table: Iterable[Field],
@@ -123,7 +123,7 @@ def counted(name: str | None) -> tuple[str | None, int | None]:
     return (name[match.end() :], int(match[1])) if name and match else (name, None)
 
 
-def others(row: Row, table: Iterable[Field], read: Iterable[str]) -> dict[str, Label]:
+def others(row: SourceRow, table: Iterable[Field], read: Iterable[str]) -> dict[str, Label]:
     """Return what else a row says, under its own names: nobody can tell what sets two apart.
 
     Left out are figures and what was read already; a name of our registry means something else.

@@ -1,4 +1,4 @@
-"""Does a file say itself that nobody measured its figures? Then they are no results of anything."""
+"""Does a file say itself that nobody measured its figures? Then they are not results."""
 
 from __future__ import annotations
 

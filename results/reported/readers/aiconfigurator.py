@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     count,
     figure,
@@ -18,7 +18,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 from results.statement.reported import ReportedResult
@@ -89,11 +89,11 @@ _CONCURRENCY = re.compile(r"silicon_concurrency=(\d{1,7})\b")
 _MEASURED = re.compile(r"measured=([0-9TZ:.-]{10,32})")
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return ("latency" in row and "op_name" in row) or "silicon_tpot_ms" in row
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row of a kernel table or of the table of deployments.
 
     Raises:
@@ -106,7 +106,7 @@ def _read(row: Row) -> ReportedResult:
     raise Refused("neither a kernel time nor a measured deployment")
 
 
-def _kernel(row: Row) -> ReportedResult:
+def _kernel(row: SourceRow) -> ReportedResult:
     operator = text(row, "op_name") or "kernel"
     if operator in _DIFFERENCES or "_minus_" in (text(row, "kernel_source") or ""):
         raise Refused("the difference of two kernels' times, not a time")
@@ -132,7 +132,7 @@ def _kernel(row: Row) -> ReportedResult:
     )
 
 
-def _deployment(row: Row) -> ReportedResult:
+def _deployment(row: SourceRow) -> ReportedResult:
     mode = text(row, "mode") or "agg"
     source = text(row, "silicon_data_source") or ""
     # Sizes are of one worker; in a disaggregated one they stand by pool.
@@ -164,12 +164,12 @@ def _deployment(row: Row) -> ReportedResult:
     )
 
 
-def _told_apart(row: Row, labels: dict[str, Label]) -> dict[str, Label]:
+def _told_apart(row: SourceRow, labels: dict[str, Label]) -> dict[str, Label]:
     name = text(row, "id")
     return labels | ({"row": name} if name else {})
 
 
-def _chips(row: Row, pool: str) -> int | None:
+def _chips(row: SourceRow, pool: str) -> int | None:
     """Count the chips of a pool: workers × TP × PP × attention DP; experts lie on the same."""
     tensor = count(row, f"{pool}tp_size")
     if tensor is None:
@@ -178,7 +178,7 @@ def _chips(row: Row, pool: str) -> int | None:
     return tensor * math.prod(_size(row, f"{pool}{name}") for name in sizes)
 
 
-def _of_one_node(row: Row, product: int | None) -> int | None:
+def _of_one_node(row: SourceRow, product: int | None) -> int | None:
     """Correct a product into which experts were multiplied: they lie on the chips of the group.
 
     The row's own name tells; where it does not, a board holds at most 8, and nobody can say which
@@ -194,7 +194,7 @@ def _of_one_node(row: Row, product: int | None) -> int | None:
     return None if product and product > _BOARD and spread and on_board else product
 
 
-def _same_run(row: Row) -> object:
+def _same_run(row: SourceRow) -> object:
     """Return what two rows of one run share.
 
     Two equal times of one shape are two measurements. Two deployments under one load whose figures
@@ -211,17 +211,17 @@ def _same_run(row: Row) -> object:
 _OF_THE_DUMP = {"id", "silicon_data_source"}
 
 
-def _size(row: Row, name: str) -> int:
+def _size(row: SourceRow, name: str) -> int:
     value = number(row, name)
     return 1 if value is None or value == 0 else count(row, name) or 1
 
 
-def _made_of(row: Row, pool: str) -> str:
+def _made_of(row: SourceRow, pool: str) -> str:
     parts = ((name, number(row, f"{pool}_{name}")) for name in _POOL)
     return ", ".join(f"{name} {value:g}" for name, value in parts if value) or "not said"
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="aiconfigurator",
     title="NVIDIA AIConfigurator, measured kernel and serving times",
     licence="Apache-2.0",

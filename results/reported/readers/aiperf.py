@@ -11,9 +11,9 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Row, block, conditions, flat, named, text
+from results.reported.parts.building import SourceRow, block, conditions, flat, named, text
 from results.reported.parts.fields import STATED, Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -103,7 +103,7 @@ _TITLE = re.compile(r"\s*(?P<name>[^()]+?)\s*(?:\((?P<unit>[^()]*)\))?\s*")
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 
 
-def read_as(tool: str, row: Row) -> ReportedResult:
+def read_as(tool: str, row: SourceRow) -> ReportedResult:
     """Make a result of an exported profile.
 
     Raises:
@@ -130,7 +130,7 @@ def read_as(tool: str, row: Row) -> ReportedResult:
     )
 
 
-def _phase(row: Row) -> Row:
+def _phase(row: SourceRow) -> SourceRow:
     """Return the phase that was measured: a warm-up is none."""
     phases = block(row, "input_config").get("phases")
     measured = [
@@ -141,7 +141,7 @@ def _phase(row: Row) -> Row:
     return measured[0] if len(measured) == 1 else {}
 
 
-def _model(row: Row) -> str | None:
+def _model(row: SourceRow) -> str | None:
     config = block(row, "input_config")
     for home, name in (
         (block(config, "endpoint"), "model_names"),
@@ -159,11 +159,11 @@ def _model(row: Row) -> str | None:
     return named(config, "formatted_model_name")
 
 
-def csv_row(document: Document) -> Row | None:
+def csv_row(document: Document) -> SourceRow | None:
     """Read the CSV: tables of metrics one below the other; None where it is none."""
     if not document.text.lstrip("\ufeff\r\n").startswith("Metric,"):
         return None
-    metrics: Row = {}
+    metrics: SourceRow = {}
     columns: Sequence[str] = ()
     for cells in csv.reader(io.StringIO(document.text, newline="")):
         if cells and cells[0] == "Metric":
@@ -186,7 +186,7 @@ def _rows(document: Document) -> Sequence[Any]:
     return [row] if row else document.rows
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     if row.get("of_csv"):
         return "p1" in row["columns"] or "sum" in row["columns"]
     return "aiperf_version" in row or (
@@ -195,11 +195,11 @@ def _knows(row: Row) -> bool:
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     return read_as("aiperf", row)
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="aiperf",
     title="AIPerf",
     licence=TOOL,

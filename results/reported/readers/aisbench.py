@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Refused, Row, conditions, number
+from results.reported.parts.building import Refused, SourceRow, conditions, number
 from results.reported.parts.fields import STATED, Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.results import lengths, made
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ _QUANTITY = re.compile(r"\s*([+-]?\d[\d.eE+-]*)\s*([A-Za-z/]*)\s*")
 def _rows(document: Document) -> Sequence[Any]:
     """Give each stage, "total" or "stable", a row of its own."""
     rows: list[Any] = []
-    stages: dict[str, Row] = {}
+    stages: dict[str, SourceRow] = {}
     for row in document.rows:
         if not isinstance(row, dict):
             rows.append(row)
@@ -99,9 +99,9 @@ def _rows(document: Document) -> Sequence[Any]:
 _NAMES = {"Performance Parameters", "Stage", "N"}
 
 
-def _parted(name: str, values: Iterable[tuple[str, Any]]) -> Row:
+def _parted(name: str, values: Iterable[tuple[str, Any]]) -> SourceRow:
     """Part "10.6965 ms" into the value and its unit."""
-    cells: Row = {}
+    cells: SourceRow = {}
     for column, value in values:
         parted = _QUANTITY.fullmatch(str(value))
         cells[f"{name}.{column}"] = parted[1] if parted else value
@@ -110,14 +110,14 @@ def _parted(name: str, values: Iterable[tuple[str, Any]]) -> Row:
     return cells
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "stage" in row and any(
         name.startswith(("TTFT.", "E2EL.", "Output Token Throughput.", "Request Throughput."))
         for name in row
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a stage.
 
     Raises:
@@ -152,7 +152,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="aisbench",
     title="AISBench (Ascend)",
     licence=TOOL,

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Refused, Row, known, text
+from results.reported.parts.building import Refused, SourceRow, known, text
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from results.reported.parts.reading import Document, Table
+    from results.reported.parts.reading import Document, MarkdownTable
     from results.statement.reported import ReportedChip, ReportedResult
     from suites.base.records import Label
 
@@ -52,12 +52,12 @@ def _rows(document: Document) -> Sequence[Any]:
     return [row for table in document.tables for row in _of_table(table)] or document.rows
 
 
-def _of_table(table: Table) -> Iterator[Row]:
+def _of_table(table: MarkdownTable) -> Iterator[SourceRow]:
     if _COLUMN not in table.columns or "Rig" not in table.columns:
         return
     for cells in table.cells:
         row = dict(zip(table.columns, (_bare(cell) for cell in cells), strict=False))
-        about: Row = {"section": table.headings[-1] if table.headings else "", **row}
+        about: SourceRow = {"section": table.headings[-1] if table.headings else "", **row}
         for at, prompt in enumerate(("prose", "code")):
             yield {**about, "prompt": prompt, **_rates(row.get(_COLUMN, ""), at)}
 
@@ -66,7 +66,7 @@ def _bare(cell: str) -> str:
     return cell.replace("*", "").strip()
 
 
-def _rates(cell: str, at: int) -> Row:
+def _rates(cell: str, at: int) -> SourceRow:
     """Find the rates of one of the two prompts; none where the cell says something else too."""
     match = _FIRST.fullmatch(cell)
     if not match:
@@ -83,11 +83,11 @@ def _rates(cell: str, at: int) -> Row:
     return {"wall": own}
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return _COLUMN in row and "Rig" in row
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of one prompt of a row.
 
     Raises:
@@ -136,7 +136,7 @@ def _chip(rig: str) -> ReportedChip:
     return chip(name if name[0].isalpha() else f"RTX {name}", int(cards[0][0]))
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="club-3090",
     title="club-3090, benches of people's own machines",
     licence="Apache-2.0",

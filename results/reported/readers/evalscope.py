@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Refused, Row, conditions, number, text
+from results.reported.parts.building import Refused, SourceRow, conditions, number, text
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.results import made
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _rows(document: Document) -> Sequence[Any]:
     return rows
 
 
-def _joined(summary: Row, percentiles: Any) -> Row:
+def _joined(summary: SourceRow, percentiles: Any) -> SourceRow:
     row = dict(summary)
     listed = percentiles if isinstance(percentiles, list) else []
     if isinstance(percentiles, dict) and isinstance(percentiles.get("Percentiles"), list):
@@ -115,7 +115,7 @@ def _joined(summary: Row, percentiles: Any) -> Row:
     return row
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return (
         "Output token throughput (tok/s)" in row
         or "Number of concurrency" in row
@@ -123,7 +123,7 @@ def _knows(row: Row) -> bool:
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a summary.
 
     Raises:
@@ -145,7 +145,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="evalscope",
     title="evalscope perf (ModelScope)",
     licence=TOOL,

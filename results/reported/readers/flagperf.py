@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Refused, Row, figure, known, text
+from results.reported.parts.building import Refused, SourceRow, figure, known, text
 from results.reported.parts.fields import Field, factor
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.statement.reported import ReportedResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from results.reported.parts.reading import Document, Table
+    from results.reported.parts.reading import Document, MarkdownTable
     from suites.base.records import Label
 
 __all__ = ["KIND"]
@@ -99,7 +99,7 @@ def _rows(document: Document) -> Sequence[Any]:
     return [about | row for table in document.tables for row in _cells(table)]
 
 
-def _cells(table: Table) -> Iterator[Row]:
+def _cells(table: MarkdownTable) -> Iterator[SourceRow]:
     """Yield each cell of a table as a row, named as in BAAI's own collection of them."""
     if not table.columns or table.columns[0] not in _FIRST:
         return
@@ -108,15 +108,15 @@ def _cells(table: Table) -> Iterator[Row]:
     dtype = next((match["dtype"] for match in columns if match), None)
     for cells in table.cells:
         for name, cell in zip(table.columns[1:], cells[1:], strict=False):
-            row: Row = {"table": title, "impl": cells[0], "metric": name, "value": cell}
+            row: SourceRow = {"table": title, "impl": cells[0], "metric": name, "value": cell}
             yield row | ({"case": f"computation-{dtype}"} if dtype else {})
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return {"metric", "value", "table", "impl"} <= row.keys()
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a cell.
 
     Raises:
@@ -149,7 +149,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _address(row: Row) -> str | None:
+def _address(row: SourceRow) -> str | None:
     file = text(row, "file") or ""
     return f"https://github.com/FlagOpen/FlagPerf/blob/main/{file}" if "/" in file else None
 
@@ -159,7 +159,7 @@ def _value(cell: str, metric: str, of_table: str) -> float:
         raise Refused("the cell is empty")
     match = _VALUE.match(cell)
     if not match:
-        raise Refused("the cell is no number")
+        raise Refused("the cell is not a number")
     unit = match["unit"] or of_table
     if not unit:
         raise Refused("neither the cell nor its table has a unit")
@@ -172,7 +172,7 @@ def _value(cell: str, metric: str, of_table: str) -> float:
     return value
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="flagperf",
     title="FlagPerf (BAAI), results in its README tables",
     licence="Apache-2.0",

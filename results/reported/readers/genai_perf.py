@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import block
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.readers.aiperf import FIELDS, csv_row, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.reported.parts.building import Row
+    from results.reported.parts.building import SourceRow
     from results.reported.parts.reading import Document
     from results.statement.reported import ReportedResult
 
@@ -23,17 +23,17 @@ def _rows(document: Document) -> Sequence[Any]:
     return [row] if row else document.rows
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     if row.get("of_csv"):
         return not {"p1", "sum"} & set(row["columns"])
     return bool({"subcommand", "service_kind"} & block(row, "input_config").keys())
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     return read_as("genai-perf", row)
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="genai-perf",
     title="genai-perf (Triton)",
     licence=TOOL,

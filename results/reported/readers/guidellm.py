@@ -12,10 +12,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Row, block, conditions, flat, named, number, text
+from results.reported.parts.building import SourceRow, block, conditions, flat, named, number, text
 from results.reported.parts.fields import Field
 from results.reported.parts.guidellm_csv import benchmarks
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.results import made
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ def _rows(document: Document) -> Sequence[Any]:
     return rows
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     metrics = row.get("metrics")
     return isinstance(metrics, dict) and any(
         isinstance(inside, dict) and _OF in inside for inside in metrics.values()
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of one benchmark of a report.
 
     Raises:
@@ -166,8 +166,8 @@ def _strategy(about: Mapping[str, Any]) -> dict[str, Label]:
     return labels
 
 
-def _data(row: Row) -> dict[str, Label]:
-    """Name the prompts: two benchmarks of other data are no repeats of each other."""
+def _data(row: SourceRow) -> dict[str, Label]:
+    """Name the prompts: two benchmarks of other data are not repeats of each other."""
     data = block(row, "report", "args").get("data") or block(row, "request_loader").get("data")
     data = data or block(row, "report", "config", "spec").get("data")
     if not data:
@@ -187,7 +187,7 @@ def _total_is_a_rate(figures: Mapping[str, Any], labels: Mapping[str, Label]) ->
     return math.isclose(total, rate * (put_in + out), rel_tol=_NEAR)
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="guidellm",
     title="GuideLLM",
     licence=TOOL,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.reported.parts.building import Refused, Row, block, conditions, flat, number
+from results.reported.parts.building import Refused, SourceRow, block, conditions, flat, number
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.results import made
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ _CONDITIONS = {
 }
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "load_summary" in row and isinstance(row.get("successes"), dict)
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a report.
 
     Raises:
@@ -105,7 +105,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="inference-perf",
     title="inference-perf (Kubernetes)",
     licence=TOOL,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     figure,
     flat,
@@ -22,7 +22,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import case_of, lengths, made
 
@@ -141,7 +141,7 @@ _TOLERANCE = 0.01
 _SCOPE: dict[str, Label] = {"meter": "GPU power by the driver", "scope": "chip"}
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     inside = row.get("metrics")
     fields = row.keys() | (inside.keys() if isinstance(inside, dict) else set())
     per_gpu = fields & {"tput_per_gpu", "output_tput_per_gpu"}
@@ -149,7 +149,7 @@ def _knows(row: Row) -> bool:
     return bool(per_gpu) or in_seconds
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row.
 
     Raises:
@@ -193,7 +193,7 @@ def _read(row: Row) -> ReportedResult:
 
 
 def _rates_and_energy(
-    row: Row, labels: dict[str, Label], prefill: int, decode: int, chips: int
+    row: SourceRow, labels: dict[str, Label], prefill: int, decode: int, chips: int
 ) -> Iterator[ReportedMeasurement]:
     """Give the rates of the whole deployment; early rows have no more than their sum."""
     case = case_of("inferencex", named(row, "model", "model_id", "infmax_model_prefix"), labels)
@@ -211,7 +211,7 @@ def _rates_and_energy(
     yield from _energy(row, case, chips)
 
 
-def _pools(row: Row) -> tuple[int, int, int]:
+def _pools(row: SourceRow) -> tuple[int, int, int]:
     """Count prefill GPUs, decode GPUs and all GPUs.
 
     Some rows give all GPUs in both counts. Their pools follow from the published rates, which
@@ -237,7 +237,7 @@ def _pools(row: Row) -> tuple[int, int, int]:
     raise Refused("the GPU counts contradict the rates")
 
 
-def _without_experts(row: Row) -> float:
+def _without_experts(row: SourceRow) -> float:
     """Count chips as TP × PP: experts lie on those of the group, though some rows multiply them.
 
     Raises:
@@ -257,13 +257,13 @@ def _without_experts(row: Row) -> float:
     return group if stated == group * sizes[2] else stated
 
 
-def _made_of(row: Row, pool: str) -> str:
+def _made_of(row: SourceRow, pool: str) -> str:
     """Say how a pool is made up, such as "tp 4, ep 4, num_workers 2"."""
     parts = ((name, text(row, f"{pool}_{name}")) for name in _POOL)
     return ", ".join(f"{name} {value}" for name, value in parts if value)[:256] or "not said"
 
 
-def _energy(row: Row, case: str, chips: int) -> list[ReportedMeasurement]:
+def _energy(row: SourceRow, case: str, chips: int) -> list[ReportedMeasurement]:
     """J/token is W ÷ rate, of all GPUs, or of each pool where pools have meters of their own.
 
     Raises:
@@ -289,7 +289,7 @@ def _energy(row: Row, case: str, chips: int) -> list[ReportedMeasurement]:
     return figures
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="inferencex",
     title="InferenceX (SemiAnalysis), serving points of its CI runs",
     licence="GPL-3.0 repository; each row names its public CI run",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Row, conditions, known, named
+from results.reported.parts.building import SourceRow, conditions, known, named
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.reading import Broken
 from results.reported.parts.results import made
 
@@ -60,11 +60,11 @@ def _rows(document: Document) -> Sequence[Any]:
     return rows or document.rows
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return {"pp", "tg", "pl", "speed_tg"} <= row.keys()
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a line.
 
     Raises:
@@ -85,7 +85,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llama-batched-bench",
     title="llama-batched-bench (llama.cpp)",
     licence=TOOL,

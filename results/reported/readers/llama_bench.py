@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     figure,
     known,
@@ -17,7 +17,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.reading import Broken
 from results.reported.parts.results import others
@@ -26,7 +26,7 @@ from results.statement.reported import ReportedResult
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from results.reported.parts.reading import Document, Table
+    from results.reported.parts.reading import Document, MarkdownTable
     from results.statement.reported import ReportedChip
     from suites.base.records import Label
 
@@ -100,7 +100,7 @@ def _bare(row: Any) -> Any:
     return {name: value for name, value in row.items() if name != "bench_raw"} | raw
 
 
-def _printed(table: Table) -> Iterator[Any]:
+def _printed(table: MarkdownTable) -> Iterator[Any]:
     names = [name.lower() for name in table.columns]
     if "t/s" not in names or "test" not in names:
         return
@@ -110,7 +110,7 @@ def _printed(table: Table) -> Iterator[Any]:
             continue
         row = dict(zip(names, cells, strict=True))
         test, rate = _TEST.fullmatch(row["test"]), _MEAN.fullmatch(row["t/s"])
-        fields: Row = {"model_type": row.get("model"), "test": row["test"]}
+        fields: SourceRow = {"model_type": row.get("model"), "test": row["test"]}
         fields |= {_PRINTED[name]: row[name] for name in names if name in _PRINTED}
         if test:
             fields |= {
@@ -145,11 +145,11 @@ def _inserted(content: str) -> Iterator[Any]:
             yield dict(zip(names, values, strict=True))
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "avg_ts" in row and bool({"n_prompt", "n_gen"} & row.keys())
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row: avg_ts is tokens per second of the kind the test runs.
 
     Raises:
@@ -181,7 +181,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _labels(row: Row) -> dict[str, Label]:
+def _labels(row: SourceRow) -> dict[str, Label]:
     labels = others(row, (), _NO_CONDITIONS) | known(row, *_KEPT) | conditions(row, _CONDITIONS)
     labels["batch"] = 1
     types = [text(row, name) for name in ("type_k", "type_v")]
@@ -190,7 +190,7 @@ def _labels(row: Row) -> dict[str, Label]:
     return labels
 
 
-def _chip(row: Row, *, prompt: bool) -> ReportedChip:
+def _chip(row: SourceRow, *, prompt: bool) -> ReportedChip:
     """Name what it ran on: those of the listed GPUs that took part, or the CPU, without its cores.
 
     `-sm none` uses one GPU, `-dev` those it names, `-ts` those with a share, and `-ngl 0` none,
@@ -219,7 +219,7 @@ def _chip(row: Row, *, prompt: bool) -> ReportedChip:
     return of_one.model_copy(update={"name": name or of_one.name})
 
 
-def _used(row: Row, gpus: list[str]) -> list[str]:
+def _used(row: SourceRow, gpus: list[str]) -> list[str]:
     main = number(row, "main_gpu") or 0
     if text(row, "split_mode") == "none":
         return [gpus[round(main)]] if 0 <= main < len(gpus) else gpus[:1]
@@ -239,7 +239,7 @@ def _used(row: Row, gpus: list[str]) -> list[str]:
     return gpus
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llama-bench",
     title="llama-bench (llama.cpp)",
     licence=TOOL,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.reported.parts.building import Row, conditions, count, known, named, text
+from results.reported.parts.building import SourceRow, conditions, count, known, named, text
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -43,11 +43,11 @@ _CONDITIONS = {
 _KEPT = ("prompt_tokens_stdev", "output_tokens_stdev")
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return {"hardware", "hardware_count", "ttft_mean", "itl_mean", "e2e_mean"} <= row.keys()
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     engine = " ".join(filter(None, (text(row, "framework"), text(row, "framework_version"))))
     return made(
         row,
@@ -60,7 +60,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llm-d-planner",
     title="llm-d-planner, tables it plans by",
     licence="Apache-2.0",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     block,
     conditions,
     count,
@@ -22,7 +22,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -69,11 +69,11 @@ _KEPT = ("configuration", "pd_ratio", "architecture", "source", "filename", "id"
 _NEAR = 0.03
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return {"pd_ratio", "accelerator_count", "metrics", "workload"} <= row.keys()
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a point.
 
     Raises:
@@ -100,7 +100,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _pools(row: Row) -> dict[str, Label]:
+def _pools(row: SourceRow) -> dict[str, Label]:
     if text(row, "architecture") != "disaggregated":
         size = conditions(block(row, "metadata"), {"tensor_parallel": "tensor_parallelism"})
         return size | {"disaggregated": False}
@@ -113,7 +113,7 @@ def _pools(row: Row) -> dict[str, Label]:
     return labels
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llm-d-prism",
     title="llm-d Prism, points of llm-d's benchmarks",
     licence="Apache-2.0",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     count,
     known,
@@ -16,7 +16,7 @@ from results.reported.parts.building import (
     positive,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -49,13 +49,13 @@ _CONDITIONS = {
 _NEAR = 0.03
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return {"batch_size", "throughput", "latency"} <= row.keys() and bool(
         row.keys() & {"max_output_len", "max_output_length", "output_length"}
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row.
 
     Raises:
@@ -88,7 +88,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llm-inference-bench",
     title="LLM-Inference-Bench (Argonne National Laboratory)",
     licence="BSD-3-Clause",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     block,
     conditions,
     count,
@@ -17,7 +17,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import STATED, Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -111,13 +111,13 @@ _RATES = {
 }
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "scenario" in row and bool(
         block(row, "results", "request_performance") or block(row, "metrics", "latency")
     )
 
 
-def _of_v0_2(row: Row) -> Row:
+def _of_v0_2(row: SourceRow) -> SourceRow:
     """Lay a report of v0.1 out as one of v0.2."""
     metrics, scenario = block(row, "metrics"), block(row, "scenario")
     rates = block(metrics, "throughput")
@@ -159,7 +159,7 @@ def _of_v0_2(row: Row) -> Row:
     }
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a report.
 
     Raises:
@@ -196,7 +196,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _engines(row: Row) -> list[Row]:
+def _engines(row: SourceRow) -> list[SourceRow]:
     stack = block(row, "scenario").get("stack")
     parts = [
         flat(block(part, "standardized"))
@@ -217,7 +217,7 @@ def _chips(engine: Mapping[str, Any]) -> int | None:
     return own * (count(engine, "replicas") or 1)
 
 
-def _chip(engines: list[Row]) -> ReportedChip:
+def _chip(engines: list[SourceRow]) -> ReportedChip:
     named_ = {text(engine, "accelerator.model") for engine in engines}
     counts = [_chips(engine) for engine in engines]
     known = [count for count in counts if count is not None]
@@ -225,7 +225,7 @@ def _chip(engines: list[Row]) -> ReportedChip:
     return chip(", ".join(sorted(filter(None, named_))) or None, total)
 
 
-def _stack(engines: list[Row]) -> dict[str, Label]:
+def _stack(engines: list[SourceRow]) -> dict[str, Label]:
     pools = {
         role: [engine for engine in engines if text(engine, "role") == role]
         for role in ("prefill", "decode")
@@ -242,7 +242,7 @@ def _stack(engines: list[Row]) -> dict[str, Label]:
     return labels
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llm-d",
     title="llm-d benchmark report",
     licence=TOOL,

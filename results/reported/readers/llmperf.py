@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.reported.parts.building import Refused, Row, conditions, flat, named, number, text
+from results.reported.parts.building import (
+    Refused,
+    SourceRow,
+    conditions,
+    flat,
+    named,
+    number,
+    text,
+)
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.results import made, others
 
 if TYPE_CHECKING:
@@ -65,19 +73,19 @@ _READ = {
 } | {column for columns in _CONDITIONS.values() for column in columns.split()}  # fmt: skip
 
 
-def _nested(row: Row) -> Row:
+def _nested(row: SourceRow) -> SourceRow:
     """Give `results` of the newer layout the flat names of the older."""
     values = flat(row)
     return {name.replace(".", "_"): value for name, value in values.items()}
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "num_concurrent_requests" in row and (
         "results" in row or any(name.startswith("results_") for name in row)
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a summary.
 
     Raises:
@@ -100,7 +108,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="llmperf",
     title="LLMPerf (Ray)",
     licence=TOOL,

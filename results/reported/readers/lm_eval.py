@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     block,
     conditions,
     count,
@@ -18,7 +18,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.names import chip
 from results.statement.reported import ReportedResult
 
@@ -58,7 +58,7 @@ _FIELDS = (
         theirs="results.TASK.*,FILTER",
         metric="",
         unit="-",
-        definition="not taken over: perplexities, BLEU and others that are no share",
+        definition="not taken over: perplexities, BLEU and others that are not shares",
     ),
 )
 _TASK = "lm_eval_task"
@@ -76,7 +76,7 @@ def _whole(row: Any) -> bool:
     )
 
 
-def _tasks(row: Row) -> Iterator[Row]:
+def _tasks(row: SourceRow) -> Iterator[SourceRow]:
     config = block(row, "config")
     run = {
         "model": named(row, "model_name") or named(config, "model"),
@@ -97,11 +97,11 @@ def _tasks(row: Row) -> Iterator[Row]:
         }
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return _TASK in row
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a task.
 
     Raises:
@@ -126,7 +126,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _figures(row: Row, labels: dict[str, Label]) -> Iterator[ReportedMeasurement]:
+def _figures(row: SourceRow, labels: dict[str, Label]) -> Iterator[ReportedMeasurement]:
     scores = block(row, "scores")
     for field in scores:
         name, comma, found_by = field.partition(",")
@@ -134,7 +134,7 @@ def _figures(row: Row, labels: dict[str, Label]) -> Iterator[ReportedMeasurement
         if value is None:
             continue
         if not 0 <= value <= 1:
-            raise Refused(f"{field} is no share")
+            raise Refused(f"{field} is not a share")
         own: dict[str, Label] = {"scored_by": name, "answer_filter": found_by[:256] or "none"}
         error = scores.get(f"{name}_stderr,{found_by}")
         if isinstance(error, float) and 0 <= error <= 1:
@@ -144,14 +144,14 @@ def _figures(row: Row, labels: dict[str, Label]) -> Iterator[ReportedMeasurement
         yield figure("quality", case, "task_score", value, n=n, labels={**labels, **own})
 
 
-def _date(row: Row) -> str | None:
+def _date(row: SourceRow) -> str | None:
     seconds = row.get("date")
     if isinstance(seconds, float) and 0 < seconds < 2**32:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     return None
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="lm-eval",
     title="lm-evaluation-harness (EleutherAI)",
     licence=TOOL,

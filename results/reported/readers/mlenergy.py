@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     count,
     flat,
@@ -20,7 +20,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field, measured
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.statement.reported import ReportedResult
 
@@ -120,14 +120,14 @@ def _rows(document: Document) -> Sequence[Any]:
     return rows
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "gpu_model" in row and bool(
         {"energy_per_token_joules", "energy_per_image_joules", "energy_per_video_joules"}
         & row.keys()
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a configuration.
 
     Raises:
@@ -171,7 +171,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="mlenergy",
     title="ML.ENERGY Leaderboard v3",
     licence="Apache-2.0",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     count,
     figure,
@@ -22,7 +22,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field, measured
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 from results.statement.reported import ReportedResult
@@ -165,7 +165,7 @@ def _rows(document: Document) -> Sequence[Any]:
         return [_detail(document.text)]
     if "MLPerf Results Summary" not in document.text[:4096]:
         return document.rows
-    fields: Row = {"log": True}
+    fields: SourceRow = {"log": True}
     for line in document.text.split("\n"):
         name, mark, value = line.rpartition(":")
         if mark and value.strip():
@@ -177,9 +177,9 @@ def _rows(document: Document) -> Sequence[Any]:
     return [fields]
 
 
-def _detail(content: str) -> Row:
+def _detail(content: str) -> SourceRow:
     """Read a detailed log under the names of its summary."""
-    fields: Row = {"log": True}
+    fields: SourceRow = {"log": True}
     for line in content.split("\n"):
         try:
             entry = json.loads(line.removeprefix(_MLLOG)) if line.startswith(_MLLOG) else {}
@@ -199,17 +199,17 @@ def _lower(word: re.Match[str]) -> str:
     return word[0].lower()
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return bool(row.keys() & {"log", "Performance_Units", "official_units"}) or {
         "submitter", "scenario", "chips", "metric", "value",
     } <= row.keys() or {"accelerator_model_name", "Result", "Units"} <= row.keys()  # fmt: skip
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row of any of the files.
 
     Raises:
-        Refused: it is no token rate of a language model, or a field makes no sense.
+        Refused: it is not a token rate of a language model, or a field makes no sense.
     """
     if row.get("log") is True:
         return _log(row)
@@ -238,7 +238,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _log(row: Row) -> ReportedResult:
+def _log(row: SourceRow) -> ReportedResult:
     """Make a result of a log summary.
 
     Raises:
@@ -261,14 +261,14 @@ def _log(row: Row) -> ReportedResult:
     )
 
 
-def _offered(row: Row) -> dict[str, Label]:
+def _offered(row: SourceRow) -> dict[str, Label]:
     """Say what a server was sent: queries of a Poisson process."""
     if text(row, "Scenario") != "Server":
         return {}
     return conditions(row, {"rate": "target_qps"}) | {"arrival": "poisson"}
 
 
-def _same_run(row: Row) -> object:
+def _same_run(row: SourceRow) -> object:
     """Return what two rows of one run share: all but the accuracy target."""
     if row.get("log") is True:
         return id(row)
@@ -278,7 +278,7 @@ def _same_run(row: Row) -> object:
     return (model, str(row.get("Power_Result")), *(str(row.get(name)) for name in names))
 
 
-def _named_alike(row: Row) -> Row:
+def _named_alike(row: SourceRow) -> SourceRow:
     """Give rows of the other tables the names of the summary."""
     if "official_units" in row:
         return {
@@ -333,7 +333,7 @@ def _named_alike(row: Row) -> Row:
     return {"Platform": platform[0] if platform else "", **row}
 
 
-def _chip(row: Row) -> ReportedChip:
+def _chip(row: SourceRow) -> ReportedChip:
     name = text(row, "Accelerator")
     if not name:
         # A CPU's share of a price is by core, which a count of sockets does not give.
@@ -345,11 +345,11 @@ def _chip(row: Row) -> ReportedChip:
         return chip(name, None)  # a system of CPUs
     per_node, nodes = count(row, "a#"), count(row, "Nodes") or 1
     if per_node and per_node * nodes > _MOST_CHIPS:
-        raise Refused("a# and Nodes are no number of chips")
+        raise Refused("a# and Nodes are not a number of chips")
     return chip(name, per_node * nodes if per_node else None)
 
 
-def _energy(row: Row, case: str, rate: float) -> list[ReportedMeasurement]:
+def _energy(row: SourceRow, case: str, rate: float) -> list[ReportedMeasurement]:
     watts = number(row, "Power_Result")
     if watts is None:
         return []
@@ -361,13 +361,13 @@ def _energy(row: Row, case: str, rate: float) -> list[ReportedMeasurement]:
     ]
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="mlperf",
     title="MLPerf Inference, summary of results (MLCommons)",
     licence="Apache-2.0 (v4.1); the v5.1 repository states none",
     footnote="Results by ID and round, from the repositories of MLCommons. Token rates "
-    "count output tokens. Energy and cost per token are derived by Fenmark: they are no "
-    "official MLPerf results and not verified by MLCommons. The MLPerf name and logo are "
+    "count output tokens. Energy and cost per token are derived by Fenmark: they are neither "
+    "official MLPerf results nor verified by MLCommons. The MLPerf name and logo are "
     "trademarks of the MLCommons Association in the United States and other countries.",
     formats="summary of results (JSON or CSV), latencies of the runs (CSV), "
     "`mlperf_log_summary.txt`, `mlperf_log_detail.txt`",

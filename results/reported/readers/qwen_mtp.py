@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from results.reported.parts.building import Refused, Row, conditions, known, number, text
+from results.reported.parts.building import Refused, SourceRow, conditions, known, number, text
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.reading import Broken
 from results.reported.parts.results import made
@@ -17,7 +17,7 @@ from results.reported.parts.results import made
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from results.reported.parts.reading import Document, Table
+    from results.reported.parts.reading import Document, MarkdownTable
     from results.statement.reported import ReportedChip, ReportedResult
     from suites.base.records import Label
 
@@ -59,7 +59,7 @@ def _rows(document: Document) -> Sequence[Any]:
     return rows or document.rows
 
 
-def _of_table(table: Table, at: int) -> Iterator[Any]:
+def _of_table(table: MarkdownTable, at: int) -> Iterator[Any]:
     names = set(table.columns)
     if not (set(_CARD) <= names or set(_CAP) <= names):
         return
@@ -67,7 +67,7 @@ def _of_table(table: Table, at: int) -> Iterator[Any]:
         if len(cells) != len(table.columns):
             yield Broken(f"has {len(cells)} cells under {len(table.columns)} names", table.columns)
             continue
-        row: Row = {
+        row: SourceRow = {
             name: cell.replace("*", "").strip()
             for name, cell in zip(table.columns, cells, strict=True)
         }
@@ -88,11 +88,11 @@ def _card_of(headings: Sequence[str]) -> str:
     return entry.name if entry else ""
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return set(_CARD) <= row.keys() or set(_CAP) <= row.keys()
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of one rate of a row.
 
     Raises:
@@ -128,7 +128,7 @@ def _read(row: Row) -> ReportedResult:
     return result.model_copy(update={"measurements": scoped})
 
 
-def _watts(row: Row, name: str) -> float:
+def _watts(row: SourceRow, name: str) -> float:
     match = _WATTS.fullmatch(text(row, name) or "")
     if not match:
         raise Refused(f"{name} is not in watts")
@@ -145,7 +145,7 @@ def _chip(card: str) -> ReportedChip:
     return chip(name, count) if alike else chip(card, None, "none")
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="qwen-mtp",
     title="qwen38-mtp, people's rates with and without multi-token prediction",
     licence="Apache-2.0",

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.reported.parts.building import Refused, Row, conditions, flat, named, number, text
+from results.reported.parts.building import (
+    Refused,
+    SourceRow,
+    conditions,
+    flat,
+    named,
+    number,
+    text,
+)
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.results import lengths, made, others
 
 if TYPE_CHECKING:
@@ -71,14 +79,14 @@ _READ = {
 } | {column for columns in _CONDITIONS.values() for column in columns.split()}  # fmt: skip
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return "output_throughput" in row and bool(
         row.keys()
         & {"total_output_tokens_retokenized", "mean_e2e_latency_ms", "median_e2e_latency_ms"}
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a line.
 
     Raises:
@@ -108,7 +116,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="sglang",
     title="SGLang bench_serving",
     licence=TOOL,

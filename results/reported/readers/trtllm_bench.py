@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from results.reported.parts.building import Row, block, conditions, count, flat, named
+from results.reported.parts.building import SourceRow, block, conditions, count, flat, named
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -126,7 +126,7 @@ _FAMILIES = {
 def _rows(document: Document) -> Sequence[Any]:
     if document.rows or "PERFORMANCE OVERVIEW" not in document.text:
         return document.rows
-    fields: Row = {}
+    fields: SourceRow = {}
     for line in document.text.split("\n"):
         name, mark, value = line.partition(":")
         name, value = name.strip(), value.strip()
@@ -139,13 +139,13 @@ def _rows(document: Document) -> Sequence[Any]:
     return [{"printed": True, **fields}] if fields else []
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return row.get("printed") is True or "system_output_throughput_tok_s" in block(
         row, "performance"
     )
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a report.
 
     Raises:
@@ -181,7 +181,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _chips(row: Row) -> int | None:
+def _chips(row: SourceRow) -> int | None:
     """Count the ranks: experts are spread over those of the tensor-parallel group."""
     if (world := count(row, "world_info.world_size")) is not None:
         return world
@@ -189,7 +189,7 @@ def _chips(row: Row) -> int | None:
     return tensor * (count(row, "world_info.pp_size") or 1) if tensor else None
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="trtllm-bench",
     title="trtllm-bench (TensorRT-LLM)",
     licence=TOOL,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from results.reported.parts.building import (
     Refused,
-    Row,
+    SourceRow,
     conditions,
     count,
     flat,
@@ -19,7 +19,7 @@ from results.reported.parts.building import (
     text,
 )
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import TOOL, Kind
+from results.reported.parts.kind import TOOL, SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import counted, lengths, made, others
 
@@ -107,7 +107,7 @@ _READ = {
 } | {column for columns in _CONDITIONS.values() for column in columns.split()}  # fmt: skip
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     if "output_throughput" in row:
         return not row.keys() & {"total_output_tokens_retokenized", "tput_per_gpu", "hw"}
     return {"tokens_per_second", "requests_per_second"} <= row.keys() or {
@@ -115,7 +115,7 @@ def _knows(row: Row) -> bool:
     } <= row.keys()  # fmt: skip
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a file of any of the four.
 
     Raises:
@@ -151,7 +151,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _labels(row: Row, completed: float | None) -> dict[str, Label]:
+def _labels(row: SourceRow, completed: float | None) -> dict[str, Label]:
     labels = conditions(row, _CONDITIONS)
     labels |= lengths(
         number(row, "total_input_tokens"), number(row, "total_output_tokens"), completed
@@ -167,7 +167,7 @@ def _labels(row: Row, completed: float | None) -> dict[str, Label]:
     return others(seen, _SERVE + _OFFLINE + _LATENCY, _READ) | labels
 
 
-def _chips(row: Row) -> int | None:
+def _chips(row: SourceRow) -> int | None:
     tensor = count(row, "tensor_parallel_size")
     if tensor is None:
         return None
@@ -178,7 +178,7 @@ def _chips(row: Row) -> int | None:
     )
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="vllm",
     title="vLLM bench",
     licence=TOOL,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from results.reported.parts.building import Refused, Row, conditions, known, number, text
+from results.reported.parts.building import Refused, SourceRow, conditions, known, number, text
 from results.reported.parts.fields import Field
-from results.reported.parts.kind import Kind
+from results.reported.parts.kind import SourceKind
 from results.reported.parts.names import chip
 from results.reported.parts.results import made
 
@@ -36,11 +36,11 @@ _CONDITIONS = {"isl": "input_len", "osl": "output_len", "concurrency": "concurre
 _COUNT = re.compile(r"\((\d{1,5})x\d+G\)|\b(\d{1,5}) NPU\b|^(\d{1,5})x ")
 
 
-def _knows(row: Row) -> bool:
+def _knows(row: SourceRow) -> bool:
     return {"hardware", "output_tok_s", "tpot_ms", "ttft_ms"} <= row.keys()
 
 
-def _read(row: Row) -> ReportedResult:
+def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row.
 
     Raises:
@@ -64,7 +64,7 @@ def _read(row: Row) -> ReportedResult:
     )
 
 
-def _is_text(row: Row, name: str) -> bool:
+def _is_text(row: SourceRow, name: str) -> bool:
     try:
         number(row, name)
     except Refused:
@@ -73,13 +73,13 @@ def _is_text(row: Row, name: str) -> bool:
 
 
 def _chip(hardware: str) -> ReportedChip:
-    """The A2 generation holds the 910B; a die of an A3 is no chip of the catalogue."""
+    """The A2 generation holds the 910B; a die of an A3 is not a chip of the catalogue."""
     match = _COUNT.search(hardware)
     chips = next((int(digits) for digits in match.groups() if digits), None) if match else None
     return chip(hardware or None, chips, "ascend-910b" if "A2" in hardware else None)
 
 
-KIND = Kind(
+KIND = SourceKind(
     name="vllm-ascend",
     title="vllm-ascend, tables of its documentation",
     licence="Apache-2.0",

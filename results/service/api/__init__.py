@@ -1,6 +1,6 @@
 """The submission API: challenges, submissions with receipts, the log, what is in it."""
 
 from results.service.api.app import create_app
-from results.service.limits import Limits
+from results.service.limits import SenderLimits
 
-__all__ = ["Limits", "create_app"]
+__all__ = ["SenderLimits", "create_app"]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
-    from results.proof.moderation import Action
+    from results.proof.moderation import ResultAction
     from results.service.api.service import Service
     from results.service.sessions import Session
 
@@ -126,7 +126,7 @@ async def _form(request: Request, service: Service) -> dict[str, str]:
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=16)
     except ValueError as error:
-        raise Problem(400, "invalid", "is no form") from error
+        raise Problem(400, "invalid", "is not a form") from error
     form = {name: values[-1] for name, values in fields.items()}
     if not all(map(is_line, form.values())):
         raise Problem(400, "invalid", "has control characters")
@@ -173,7 +173,7 @@ def _accept(service: Service, session: Session, form: dict[str, str]) -> None:
     enter(service, notice.read(signed, "the registration"), by=session.by, request=b"")
 
 
-def _moderating(action: Action) -> Callable[[Service, Session, dict[str, str]], None]:
+def _moderating(action: ResultAction) -> Callable[[Service, Session, dict[str, str]], None]:
     def moderate(service: Service, session: Session, form: dict[str, str]) -> None:
         result, signer = form.get("result", ""), _own(service)
         row = service.store.find(result)
@@ -216,8 +216,8 @@ def _own(service: Service) -> Any:
 
 def _page(request: Request, service: Service, session: Session, told: str) -> HTMLResponse:
     waiting = queue(service)
-    for one in waiting["registrations"]:
-        one["runner"] = notice.read(one["notice"].encode(), "registration").runner
+    for registration in waiting["registrations"]:
+        registration["runner"] = notice.read(registration["notice"].encode(), "registration").runner
     return _made(
         request,
         session=session,

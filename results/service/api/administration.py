@@ -139,7 +139,7 @@ def queue(service: Service) -> dict[str, Any]:
             {**row, "alike": alike(service.intake, row["owner"])}
             for row in store.desk.registrations("pending", "", _MOST_LISTED)
         ],
-        "disputes": [one.to_json() for one in moderation.disputes[:_MOST_LISTED]],
+        "disputes": [dispute.to_json() for dispute in moderation.disputes[:_MOST_LISTED]],
         "flagged": [
             {"digest": row.digest, "runner": row.runner, "chip": row.chip, "flags": row.flags}
             for row in flagged

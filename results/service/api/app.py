@@ -25,7 +25,7 @@ from results.service.cosigning import Cosigning
 from results.service.desk import Daily
 from results.service.group_commit import Committer
 from results.service.health import Health
-from results.service.limits import Limits, Quota
+from results.service.limits import Quota, SenderLimits
 from results.service.owner_quotas import OwnerQuotas
 from results.service.taking import Taking
 
@@ -46,7 +46,7 @@ def create_app(
     intake: Intake,
     log_key: Key,
     *,
-    limits: Limits | None = None,
+    limits: SenderLimits | None = None,
     write_log: Callable[[str], None] = print,
     witnesses: Sequence[str] = (),
     daily: Daily | None = None,
@@ -69,7 +69,7 @@ def create_app(
         OwnerQuotas(intake=intake, everybody=daily or Daily()),
         Committer(intake.store),
     )
-    given = limits or Limits()
+    given = limits or SenderLimits()
     service = Service(
         intake=intake,
         log_key=log_key,
@@ -111,7 +111,11 @@ def create_app(
 
 
 def create_front(
-    intake: Intake, log_key: Key, taker: Taker, limits: Limits, write_log: Callable[[str], None]
+    intake: Intake,
+    log_key: Key,
+    taker: Taker,
+    limits: SenderLimits,
+    write_log: Callable[[str], None],
 ) -> Frame:
     """Build what a process answers by itself that reads along in a store: see `api/processes`.
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from results.proof import notice
-from results.proof.moderation import Action  # noqa: TC001 - FastAPI reads it
+from results.proof.moderation import ResultAction  # noqa: TC001 - FastAPI reads it
 from results.service import request as requests
 from results.service.api.administration import note_moderation
 from results.service.api.problems import limit
@@ -38,21 +38,21 @@ def add_moderation(app: FastAPI, service: Service) -> None:
     def moderation_(
         request: Request,
         *,
-        action: Annotated[Action | None, Query()] = None,
+        action: Annotated[ResultAction | None, Query()] = None,
         result: Annotated[str | None, Query(pattern=_DIGEST)] = None,
         unresolved: Annotated[bool, Query()] = False,
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:
-        said = service.intake.moderation
+        moderation = service.intake.moderation
         wanted = [
-            one
-            for one in (said.disputes if unresolved else said.notices)
-            if one.index >= int(cursor)
-            if action in {None, one.notice.action} and result in {None, one.notice.result}
+            placed
+            for placed in (moderation.disputes if unresolved else moderation.notices)
+            if placed.index >= int(cursor)
+            if action in {None, placed.notice.action} and result in {None, placed.notice.result}
         ]
         following = str(wanted[limit].index) if len(wanted) > limit else None
-        listed = [one.to_json() for one in wanted[:limit]]
+        listed = [placed.to_json() for placed in wanted[:limit]]
         return cached(request, {"notices": listed, "next": following}, ASK_AGAIN)
 
     @app.post(
@@ -92,7 +92,7 @@ def _about_key(request: Request, service: Service, body: bytes) -> tuple[bool, N
         told = notice.read(body, "notice")
     except UserError as error:
         raise no_request(error) from error
-    known = {one.key.keyid: one for one in service.intake.runners()}
+    known = {runner.key.keyid: runner for runner in service.intake.runners()}
     administrators = service.store.administrators
     by = next((key.keyid for key in administrators if told.signed_by([key])), None)
     own = known.get(told.keyid)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 
 from results.proof import notice
-from results.proof.notice import Action  # noqa: TC001 - FastAPI reads it
+from results.proof.notice import KeyAction  # noqa: TC001 - FastAPI reads it
 from results.service.api.reading import ASK_AGAIN, DIGITS, FOR_EVER, cached
 from results.service.problem import Problem
 
@@ -29,7 +29,7 @@ def add_notices(app: FastAPI, service: Service) -> None:
     def notices(
         request: Request,
         *,
-        action: Annotated[Action | None, Query()] = None,
+        action: Annotated[KeyAction | None, Query()] = None,
         keyid: Annotated[str | None, Query(pattern=_KEYID)] = None,
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
         limit: Annotated[int, Query(ge=1, le=_LOOKED_AT)] = 50,
@@ -41,9 +41,9 @@ def add_notices(app: FastAPI, service: Service) -> None:
             if len(listed) == limit or looked_at == _LOOKED_AT:
                 following = str(index)
                 break
-            said = notice.read(data, f"entry {index}")
-            if said.action == (action or said.action) and said.keyid == (keyid or said.keyid):
-                listed.append(_told(said, index))
+            told = notice.read(data, f"entry {index}")
+            if told.action == (action or told.action) and told.keyid == (keyid or told.keyid):
+                listed.append(_as_json(told, index))
         return cached(request, {"notices": listed, "next": following}, ASK_AGAIN)
 
     @app.get("/v1/notices/{digest}/envelope", summary="The notice's envelope, byte for byte")
@@ -54,9 +54,9 @@ def add_notices(app: FastAPI, service: Service) -> None:
         return cached(request, data, FOR_EVER, "application/json")
 
 
-def _told(said: Notice, index: int) -> dict[str, Any]:
+def _as_json(told: Notice, index: int) -> dict[str, Any]:
     """Return what it says; who signed it, a reader checks by its envelope."""
-    runner = said.runner
+    runner = told.runner
     registered = runner and {
         "id": runner.id,
         "owner": runner.owner,
@@ -66,11 +66,11 @@ def _told(said: Notice, index: int) -> dict[str, Any]:
         "replaces": runner.replaces,
     }
     return {
-        "digest": said.digest,
+        "digest": told.digest,
         "index": index,
-        "action": said.action,
-        "keyid": said.keyid,
-        "reason": said.reason,
-        "since": said.since,
+        "action": told.action,
+        "keyid": told.keyid,
+        "reason": told.reason,
+        "since": told.since,
         "registered": registered,
     }

@@ -36,7 +36,7 @@ SAFETY = {
 def answer(error: Problem) -> JSONResponse:
     """Return a problem as a response."""
     headers = {"Cache-Control": "no-store"}
-    for wait_s in (one["retry_after_s"] for one in error.errors if "retry_after_s" in one):
+    for wait_s in (fault["retry_after_s"] for fault in error.errors if "retry_after_s" in fault):
         headers["Retry-After"] = str(int(wait_s) + 1)
     if error.status in {408, 413}:  # the rest of the body is not wanted
         headers["Connection"] = "close"
@@ -62,7 +62,7 @@ def _noted(request: Request, error: Problem) -> JSONResponse:
     """Answer, and let the server's log say with what."""
     request.state.problem = error.name
     if error.name == "refused":
-        request.state.rules = {one["rule"] for one in error.errors}
+        request.state.rules = {fault["rule"] for fault in error.errors}
     return answer(error)
 
 
@@ -85,8 +85,12 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [
-            {"field": str(one["loc"][-1]), "rule": str(one["type"]), "detail": str(one["msg"])}
-            for one in error.errors()
+            {
+                "field": str(fault["loc"][-1]),
+                "rule": str(fault["type"]),
+                "detail": str(fault["msg"]),
+            }
+            for fault in error.errors()
         ]
         return _noted(
             request, Problem(400, "invalid", "a parameter is not as expected", errors=errors)

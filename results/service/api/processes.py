@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from results.service.api.middleware import Frame
     from results.service.insert import Candidate
-    from results.service.limits import Limits
+    from results.service.limits import SenderLimits
     from results.service.store import Stored
 
 __all__ = ["FrontSettings", "serve_behind"]
@@ -95,7 +95,7 @@ class FrontSettings:
     data: Path
     url: str | None
     folders: Sequence[Path]
-    limits: Limits
+    limits: SenderLimits
 
 
 def serve_behind(
@@ -119,7 +119,7 @@ def serve_behind(
         for _ in range(fronts):
             sequencer.add(settings, listener, place, changes)
 
-        class Server(uvicorn.Server):
+        class SequencerServer(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 await sequencer.start()
@@ -129,7 +129,7 @@ def serve_behind(
                 await asyncio.to_thread(sequencer.stop)  # what they accepted is still ordered
                 await super().shutdown(sockets)
 
-        server = Server(for_long(_Behind(frame), settings.limits, SAFETY, uds=place))
+        server = SequencerServer(for_long(_Behind(frame), settings.limits, SAFETY, uds=place))
         sequencer.when_lost = partial(setattr, server, "should_exit", True)
         try:
             server.run()
@@ -173,13 +173,13 @@ class _Sequencer:
         place: str,
         changes: c_ulonglong,
     ) -> None:
-        ours, theirs = _SPAWN.Pipe()
+        pipe, front_end = _SPAWN.Pipe()
         process = _SPAWN.Process(
-            target=_front, args=(settings, listener, place, theirs, changes), daemon=True
+            target=_front, args=(settings, listener, place, front_end, changes), daemon=True
         )
         process.start()
-        theirs.close()
-        self._fronts.append((process, ours))
+        front_end.close()
+        self._fronts.append((process, pipe))
 
     async def start(self) -> None:
         """Wait until every front listens; then take from them.
@@ -266,8 +266,8 @@ def _front(
     changes: c_ulonglong,
 ) -> None:
     """Serve until the sequencer says so, or is gone: signals to the group are its to answer."""
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, signal.SIG_IGN)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, signal.SIG_IGN)
     signer = keyfile.load(settings.data / "log.pem")
     with following(settings.data, signer, url=settings.url) as store:
         intake = Intake(
@@ -281,7 +281,7 @@ def _front(
         frame = create_front(intake, signer.public_key, remote, settings.limits, write_line)
         app = _Front(frame, place)
 
-        class Server(uvicorn.Server):
+        class FrontServer(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 remote.start(self)
@@ -292,7 +292,7 @@ def _front(
             def capture_signals(self) -> Iterator[None]:
                 yield
 
-        Server(for_long(app, settings.limits, SAFETY)).run(sockets=[listener])
+        FrontServer(for_long(app, settings.limits, SAFETY)).run(sockets=[listener])
         app.tell(pipe)
 
 
@@ -413,20 +413,20 @@ class _Front:
         headers = [pair for pair in scope["headers"] if pair[0] not in _NOT_SENT]
         assert self._client
         try:
-            got = await self._client.request(
+            answer = await self._client.request(
                 scope["method"],
                 httpx.URL(scheme="http", host="sequencer", raw_path=target),
                 headers=[*headers, (_PEER, peer)],
                 content=body,
             )
         except httpx.InvalidURL as error:
-            raise Problem(400, "invalid", "is no path") from error
+            raise Problem(400, "invalid", "is not a path") from error
         except httpx.HTTPError as error:
             raise _stopping() from error
-        passed = Response(got.content, got.status_code)
+        passed = Response(answer.content, answer.status_code)
         passed.raw_headers = [
             pair
-            for name, value in got.headers.raw
+            for name, value in answer.headers.raw
             if (pair := (name.lower(), value))[0] not in _NOT_ANSWERED
         ]
         return passed

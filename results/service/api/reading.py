@@ -31,8 +31,8 @@ def add_reading(app: FastAPI, service: Service) -> None:
     """Add the endpoints."""
 
     def told(row: Submission) -> dict[str, Any]:
-        said = service.intake.moderation.state(row.digest).to_json()
-        return {**_columns(row), "moderation": said}
+        state = service.intake.moderation.state(row.digest).to_json()
+        return {**_columns(row), "moderation": state}
 
     @app.get("/v1/submissions/{digest}", summary="A result's receipt and what was found")
     def submission(request: Request, digest: str) -> Response:

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.proof.notice import Notice
     from results.service.api.service import Service
-    from results.service.id_tokens import Identity, IdTokens
+    from results.service.id_tokens import IdTokens, TokenHolder
     from results.service.request import Asked
 
 __all__ = ["add_registrations", "enter"]
 
 _ID = "^[0-9a-f]{64}$"
 _CURSOR = r"^([0-9TZ:-]{20} [0-9a-f]{64})?$"
-State = Literal["pending", "accepted", "refused"]
+RegistrationState = Literal["pending", "accepted", "refused"]
 
 
 class _Asks(StrictModel):
@@ -103,7 +103,7 @@ def _add_listing(app: FastAPI, service: Service) -> None:
     def registrations(
         request: Request,
         *,
-        state: Annotated[State | None, Query()] = None,
+        state: Annotated[RegistrationState | None, Query()] = None,
         cursor: Annotated[str, Query(pattern=_CURSOR)] = "",
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
     ) -> JSONResponse:
@@ -126,10 +126,10 @@ def _add_listing(app: FastAPI, service: Service) -> None:
     ) -> Response:
         known = owners(service.intake)
         if owner is not None:
-            known = [one for one in known if one.name == owner]
+            known = [entry for entry in known if entry.name == owner]
         start = int(cursor)
         following = str(start + limit) if start + limit < len(known) else None
-        listed = [one.to_json() for one in known[start : start + limit]]
+        listed = [entry.to_json() for entry in known[start : start + limit]]
         return cached(request, {"owners": listed, "next": following}, ASK_AGAIN)
 
 
@@ -185,7 +185,7 @@ def _tokens(service: Service) -> IdTokens:
 
 
 def _taken(
-    request: Request, service: Service, asks: _Asking, who: Identity | None
+    request: Request, service: Service, asks: _Asking, who: TokenHolder | None
 ) -> dict[str, Any]:
     """Take a registration in; enter it where an identity is enough."""
     told = asks.told
@@ -198,7 +198,7 @@ def _taken(
     return {"id": identity, "keyid": told.keyid, "runner": asks.runner.id, "state": state}
 
 
-def _considered(service: Service, asks: _Asking, identity: str, who: Identity | None) -> str:
+def _considered(service: Service, asks: _Asking, identity: str, who: TokenHolder | None) -> str:
     """Let a registration wait, or enter it where an identity is enough; return its state."""
     told, runner, contact = asks.told, asks.runner, asks.wanted.contact
     service.intake.runners()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from results.service.limits import Buckets
 from results.service.request import Nonces
-from results.service.sessions import Sessions
+from results.service.sessions import AdminSessions
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from results.proof.ledger import Ledger
     from results.service.group_commit import Committer
     from results.service.health import Health
-    from results.service.limits import Limits, Quota
+    from results.service.limits import Quota, SenderLimits
     from results.service.owner_quotas import OwnerQuotas
     from results.service.store import Store
     from results.service.submission_check import Intake
@@ -56,7 +56,7 @@ class Service:
 
     intake: Intake
     log_key: Key
-    limits: Limits
+    limits: SenderLimits
     taker: Taker
     committer: Committer
     addresses: Quota
@@ -67,7 +67,7 @@ class Service:
     names: frozenset[str] = frozenset()
     registering: Buckets = field(default_factory=lambda: Buckets(_REGISTRATIONS_PER_MINUTE))
     nonces: Nonces = field(default_factory=Nonces)
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: AdminSessions = field(default_factory=AdminSessions)
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)

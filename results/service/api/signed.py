@@ -83,7 +83,7 @@ def signed(
         raise Problem(
             403,
             "other-target",
-            f"was signed for {asked.host}, which is no name of this server: `fenmark serve "
+            f"was signed for {asked.host}, which is not a name of this server: `fenmark serve "
             "--public-name` tells it its names",
         )
     if not service.nonces.spend(asked.nonce, datetime.now(UTC)):

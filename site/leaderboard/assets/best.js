@@ -65,7 +65,7 @@ export function bestKnown(known, ask) {
     return { row, cells, run };
   });
   // Rows of the file stand by model and load where they are alike.
-  const name = (/** @type {Row} */ one) => `${known.rows[one.row][0]}\n${known.rows[one.row][2]}`;
+  const name = (/** @type {Row} */ row) => `${known.rows[row.row][0]}\n${known.rows[row.row][2]}`;
   return made.sort((a, b) => b.run - a.run || b.cells.size - a.cells.size || (name(a) < name(b) ? -1 : 1));
 }
 
@@ -156,18 +156,18 @@ class Best extends HTMLElement {
     if (!cell) return element("td", "n", element("span", "muted", "–"));
     const { value, point } = cell;
     const less = known.measures[ask.measure];
-    const said = (/** @type {number} */ one) => (ask.measure === "cost" ? money(one) : figure(one));
+    const shownAs = (/** @type {number} */ amount) => (ask.measure === "cost" ? money(amount) : figure(amount));
     const shown = link(`${this.dataset.root}${point.where}`, "");
     shown.title = point.words;
     const [mark] = this.option("evidence", known.kinds[point.kind]).split(" ");
-    shown.append(element("span", "mark", mark), " ", element("b", "num", said(value)));
+    shown.append(element("span", "mark", mark), " ", element("b", "num", shownAs(value)));
     const quick = point.quick ? ` · ${this.word("quick")}` : "";
     const made = [shown, element("span", "ci", this.unit(ask.measure), ` · ×${figure(less ? value / top : top / value)}${quick}`)];
     // Energy was read beside the rate: its ends are not those of the rate.
     if (point.low && point.high && (ask.measure === "cost" || ask.measure === "rate")) {
       const ends = [point.low, point.high].map((end) => (less ? value * (point.rate / end) : value * (end / point.rate)));
       const [low, high] = less ? ends.reverse() : ends;
-      made.push(interval((key) => this.word(key), said(low), " – ", said(high)));
+      made.push(interval((key) => this.word(key), shownAs(low), " – ", shownAs(high)));
     }
     if (point.basis) made.push(element("span", "ci", point.basis));
     return element("td", "n", ...made);
@@ -182,7 +182,7 @@ class Best extends HTMLElement {
 
   /** What an option is called. @param {string} name @param {string} value */
   option(name, value) {
-    return [...this.field(name).options].find((one) => one.value === value)?.text ?? "";
+    return [...this.field(name).options].find((option) => option.value === value)?.text ?? "";
   }
 
   /** @param {string} key */

@@ -36,8 +36,8 @@ class Board extends HTMLElement {
   root = this.dataset.root ?? "";
 
   async connectedCallback() {
-    for (const one of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-word]")))
-      this.words.set(one.dataset.word, one.textContent ?? "");
+    for (const holder of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-word]")))
+      this.words.set(holder.dataset.word, holder.textContent ?? "");
     this.titles = new Map(this.heads().map((head) => [head.dataset.column, head.textContent ?? ""]));
     this.about = await this.rows.index();
     this.fill();
@@ -84,7 +84,7 @@ class Board extends HTMLElement {
       const select = /** @type {HTMLSelectElement} */ (this.bar.elements.namedItem(name));
       const values =
         name === "model"
-          ? this.about.models.map((one) => [one.id, one.name])
+          ? this.about.models.map((model) => [model.id, model.name])
           : this.about.choices[name].map((value) => [value, this.words.get(`${name}-${value}`) ?? value]);
       select.append(...values.map(([value, text]) => new Option(text, value)));
     }
@@ -193,9 +193,9 @@ class Board extends HTMLElement {
 
   /** @param {number} count of rows in the view */
   say(count) {
-    const said = /** @type {HTMLElement} */ (this.querySelector(".count"));
+    const counter = /** @type {HTMLElement} */ (this.querySelector(".count"));
     const all = this.about.models.reduce((sum, { serving }) => sum + serving, 0);
-    said.textContent = this.word(count ? "rows" : "empty").replace("{n}", (count || all).toLocaleString("en-US"));
+    counter.textContent = this.word(count ? "rows" : "empty").replace("{n}", (count || all).toLocaleString("en-US"));
     /** @type {HTMLElement} */ (this.querySelector(".reset")).hidden = count > 0;
     const more = /** @type {HTMLElement} */ (this.querySelector(".more"));
     more.hidden = count <= this.limit;
@@ -217,7 +217,7 @@ class Board extends HTMLElement {
     this.table.tBodies[0].replaceChildren(
       ...shown.map((row, at) => this.line(row, digests[at], hidden)),
     );
-    this.say(found.length);
+    this.say(matching.length);
   }
 
   /** All rows of this view, for a file. */
@@ -287,8 +287,8 @@ class Board extends HTMLElement {
     const own = this.rows.span(row, "electricity_fens");
     if (!method || !own) return [];
     const measured = method === "measured";
-    const said = measured ? figure(own.value) : `${figure(own.low)} – ${figure(own.high)}`;
-    return [element("span", measured ? "ci" : `ci method ${method}`, `${this.word("electricity")} ${said}×`)];
+    const times = measured ? figure(own.value) : `${figure(own.low)} – ${figure(own.high)}`;
+    return [element("span", measured ? "ci" : `ci method ${method}`, `${this.word("electricity")} ${times}×`)];
   }
 
   /** @param {number} row @param {string} name @param {string} note what it rests on */

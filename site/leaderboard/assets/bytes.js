@@ -37,9 +37,9 @@ export function joined(...parts) {
   return whole;
 }
 
-/** @param {Uint8Array} one @param {Uint8Array} other */
-export const equal = (one, other) =>
-  one.length === other.length && one.every((byte, at) => byte === other[at]);
+/** @param {Uint8Array} a @param {Uint8Array} b */
+export const equal = (a, b) =>
+  a.length === b.length && a.every((byte, at) => byte === b[at]);
 
 /** @param {...Uint8Array} parts */
 export async function sha256(...parts) {

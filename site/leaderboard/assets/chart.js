@@ -81,7 +81,7 @@ export function picture(chart) {
     "svg",
     { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": chart.title },
     ...grid(across, up, chart),
-    ...chart.series.map((one, number) => drawn(one, number, across, up)),
+    ...chart.series.map((line, number) => drawn(line, number, across, up)),
   );
 }
 

@@ -60,8 +60,8 @@ export function known(base, model, evidence, demand, { engine, atHand, precision
 /** Rows whose lengths are near. @param {any} base @param {any[]} rows @param {Demand} demand
  * @param {number | null} percentile @returns {Option[]} */
 function observed({ constants }, rows, { isl, osl }, percentile) {
-  /** @param {number} one @param {number} other */
-  const near = (one, other) => Math.max(one, other) <= constants.deployments.NEAR * Math.min(one, other);
+  /** @param {number} a @param {number} b */
+  const near = (a, b) => Math.max(a, b) <= constants.deployments.NEAR * Math.min(a, b);
   return rows
     .filter((row) => near(row[7], isl) && near(row[8], osl))
     .map(([chip, engine, precision, ranks, concurrency, kind, basis, , , ttft, tpot, atFirst, atEach]) => ({
@@ -160,7 +160,7 @@ export function choose(base, options, unseen, demand, limits, priceOf, atHand, m
   const predicted = ordered.filter(({ option }) => option.kind === "predicted");
   return {
     ranked: ordered,
-    measure: predicted.sort((one, other) => one.monthly[0] - other.monthly[0]).slice(0, base.constants.choose.MEASURE),
+    measure: predicted.sort((a, b) => a.monthly[0] - b.monthly[0]).slice(0, base.constants.choose.MEASURE),
     losers: lost.losers().filter(({ chip }) => !shown.has(chip)),
   };
 }
@@ -254,9 +254,9 @@ function enginesOf({ rps: wanted, users }, concurrency, rps) {
 /** Rank by bill; those whose intervals reach the cheapest of a rank's interval share it.
  * @param {Ranked[]} ranked @param {Record<string, number>} order of evidence @returns {Ranked[]} */
 function withRanks(ranked, order) {
-  const sorted = [...ranked].sort((one, other) => {
-    const [ours, theirs] = [words(one.option.setup), words(other.option.setup)];
-    return one.monthly[0] - other.monthly[0] || (ours < theirs ? -1 : ours > theirs ? 1 : 0);
+  const sorted = [...ranked].sort((a, b) => {
+    const [nameOfA, nameOfB] = [words(a.option.setup), words(b.option.setup)];
+    return a.monthly[0] - b.monthly[0] || (nameOfA < nameOfB ? -1 : nameOfA > nameOfB ? 1 : 0);
   });
   /** @type {Ranked[][]} */
   const groups = [];
@@ -270,7 +270,7 @@ function withRanks(ranked, order) {
     const here = rank;
     rank += group.length;
     return group
-      .sort((one, other) => order[one.option.kind] - order[other.option.kind])
+      .sort((a, b) => order[a.option.kind] - order[b.option.kind])
       .map((own) => ({ ...own, rank: here, tied: group.length > 1 }));
   });
 }
@@ -312,7 +312,7 @@ class Lost {
   /** One a chip, by name. */
   losers() {
     return [...this.byChip]
-      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, [, , loser]]) => loser);
   }
 }

@@ -57,7 +57,7 @@ function furthest(claim, known, drafted) {
       (!["input", "output"].includes(claim.tokens) || claim.tokens === tokens),
   );
   if (!rows.length) return null;
-  const row = rows.reduce((one, other) => (sign * other[4] < sign * one[4] ? other : one));
+  const row = rows.reduce((best, other) => (sign * other[4] < sign * best[4] ? other : best));
   return { value: row[4] * scale, where: row[5], words: row[6], kind: row[7] };
 }
 

@@ -23,10 +23,10 @@ const MONEY = { rent_usd: 1, solved_usd: 1000 };
 const RATIOS = new Map(
   METRICS.map(([name]) => [name, ["", "_low", "_high"].map((end) => `${name}_ratio_to_first${end}`)]),
 );
-/** What is no matter of the same machine under the same work, and is said. */
+/** What does not belong to the same machine under the same work, and is said. */
 const DIFFERENCES = ["model", "chip", "precision", "engine", "load"];
 const MOST = 4;
-// Configurations to choose from at once, best first: a list of thousands is no choice.
+// Configurations to choose from at once, best first: a list of thousands is not a choice.
 const OFFERED = 300;
 
 class Compare extends HTMLElement {
@@ -86,8 +86,8 @@ class Compare extends HTMLElement {
     const asked = query.getAll("with").slice(0, MOST);
     await this.rows.load(this.models(query));
     this.offered = await this.choices(asked);
-    const found = asked.flatMap((key) => this.offered.filter((one) => one.key === key));
-    const chosen = found.length ? found : this.standard();
+    const wanted = asked.flatMap((key) => this.offered.filter((offer) => offer.key === key));
+    const chosen = wanted.length ? wanted : this.standard();
     const output = /** @type {HTMLElement} */ (this.querySelector(".output"));
     const rows = chosen.map(({ row }) => row);
     const warnings = [
@@ -149,7 +149,7 @@ class Compare extends HTMLElement {
       "th",
       "n",
       element("b", "", text("chip")),
-      ...lines.map((one) => element("span", "ci", one)),
+      ...lines.map((text) => element("span", "ci", text)),
       ...proof(this.rows, row, digest, this.dataset.root ?? "", (key) => this.word(key)),
     );
   }
@@ -177,30 +177,30 @@ class Compare extends HTMLElement {
       cell.append(element("span", "muted", "–"));
       return cell;
     }
-    const modelled = (/** @type {number} */ one) =>
-      name === "energy" && this.rows.text(one, "energy_method") !== "measured";
+    const modelled = (/** @type {number} */ number) =>
+      name === "energy" && this.rows.text(number, "energy_method") !== "measured";
     const count = MONEY[name];
-    const said = (/** @type {number[]} */ ...values) =>
-      count ? range(values.map((one) => one * count)) : [values.map((one) => figure(one)).join(" – ")];
+    const shownAs = (/** @type {number[]} */ ...values) =>
+      count ? range(values.map((value) => value * count)) : [values.map((value) => figure(value)).join(" – ")];
     const word = (/** @type {string} */ key) => this.word(key);
     const ends =
       own.low === null || own.high === null
         ? element("span", "ci", this.count(row, name))
-        : interval(word, ...said(own.low, own.high));
+        : interval(word, ...shownAs(own.low, own.high));
     cell.append(
-      element("b", modelled(row) ? "num method modelled" : "num", ...said(own.value)),
+      element("b", modelled(row) ? "num method modelled" : "num", ...shownAs(own.value)),
       " ",
       count ? moneyUnit(unit) : element("span", "unit", unit),
       ends,
     );
-    const found = this.against(first, row, name);
-    if (!found) return cell;
-    // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
-    const judged = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
-    const bounds = found.low === null ? "" : `(${figure(found.low)} – ${figure(found.high)})`;
+    const ratioToFirst = this.against(first, row, name);
+    if (!ratioToFirst) return cell;
+    // Bounds of a model are not an interval of a measurement: nothing can be concluded from them.
+    const judged = modelled(row) || modelled(first) ? "unknown" : verdict(ratioToFirst, better);
+    const bounds = ratioToFirst.low === null ? "" : `(${figure(ratioToFirst.low)} – ${figure(ratioToFirst.high)})`;
     const announced = bounds ? [" ", element("span", "fm-hidden", `${word("interval")} `), bounds] : [];
     cell.append(
-      element("span", "ci", `×${figure(found.value)}`, ...announced),
+      element("span", "ci", `×${figure(ratioToFirst.value)}`, ...announced),
       element("span", `ci verdict-${judged}`, this.word(`verdict-${judged}`)),
     );
     return cell;
@@ -208,7 +208,7 @@ class Compare extends HTMLElement {
 
   /** The ratio of a row to the first, null where one has no figure. @param {number} first @param {number} row @param {string} name */
   against(first, row, name) {
-    const [own, reference] = [row, first].map((one) => this.rows.span(one, name));
+    const [own, reference] = [row, first].map((number) => this.rows.span(number, name));
     return row === first || !own || !reference ? null : ratio(own, reference);
   }
 
@@ -218,9 +218,9 @@ class Compare extends HTMLElement {
     return Promise.all(
       this.shown.map((row) => {
         const ratios = METRICS.flatMap(([name]) => {
-          const found = this.against(first, row, name);
+          const ratioToFirst = this.against(first, row, name);
           const [value, low, high] = RATIOS.get(name) ?? [];
-          return [[value, found?.value ?? null], [low, found?.low ?? null], [high, found?.high ?? null]];
+          return [[value, ratioToFirst?.value ?? null], [low, ratioToFirst?.low ?? null], [high, ratioToFirst?.high ?? null]];
         });
         return line(this.rows, row, { ...figures(this.rows, row), ...Object.fromEntries(ratios) });
       }),

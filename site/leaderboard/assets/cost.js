@@ -151,14 +151,14 @@ class Cost extends HTMLElement {
     const wishes = this.wishes();
     const [sheet, built] = [this.sheet(), this.built()];
     const sameTariff = sheet === built && wishes.pue === null && wishes.tariff === null;
-    const sameTerms = sameTariff && [wishes.capex, wishes.life, wishes.utilization].every((one) => one === null);
+    const sameTerms = sameTariff && [wishes.capex, wishes.life, wishes.utilization].every((wish) => wish === null);
     const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (built.pue * built.tariff);
     const lines = this.serving.map((row) => {
-      const found = costs(this.facts(row), wishes, sheet, dearer);
+      const usd = costs(this.facts(row), wishes, sheet, dearer);
       const floor = this.known(row, "floor_usd");
       return {
         row,
-        ...found,
+        ...usd,
         // Joules times a tariff may differ from the sheet's own figure in the last digit shown.
         ...(sameTariff && { electricity: this.meant(row, "electricity_usd") }),
         ...(sameTerms && { owned: this.alone(this.known(row, "owned_usd")) }),
@@ -181,7 +181,7 @@ class Cost extends HTMLElement {
     const lines = this.computed().slice(0, SHOWN);
     const digests = await Promise.all(lines.map(({ row }) => this.rows.digest(row)));
     const body = /** @type {HTMLElement} */ (this.querySelector("tbody"));
-    body.replaceChildren(...lines.map((one, at) => this.line(one, digests[at])));
+    body.replaceChildren(...lines.map((line, at) => this.line(line, digests[at])));
   }
 
   /** All rows of this view, for a file; null among what is assumed is as on the sheet. */
@@ -190,9 +190,9 @@ class Cost extends HTMLElement {
     const assumed = Object.fromEntries(FIELDS.map((name) => [ASSUMED[name], wishes[name]]));
     const text = (/** @type {number} */ row, /** @type {string} */ name) => this.rows.text(row, name) || null;
     return Promise.all(
-      this.computed().map(({ row, ...found }) => {
+      this.computed().map(({ row, ...amounts }) => {
         const money = MONEY.flatMap((name) => {
-          const usd = found[/** @type {"rented"} */ (name)];
+          const usd = amounts[/** @type {"rented"} */ (name)];
           const [low, high] = usd && usd.length > 1 ? usd : [null, null];
           const title = `${name}_usd_per_mtok`;
           return [[title, usd && low === null ? usd[0] : null], [`${title}_low`, low], [`${title}_high`, high]];
@@ -273,7 +273,7 @@ class Cost extends HTMLElement {
     return this.offers(row)[this.chosen()] ?? null;
   }
 
-  /** A CPU's cores are no whole chip: its purchase is the reader's own. @param {number} row */
+  /** A CPU's cores are not a whole chip: its purchase is the reader's own. @param {number} row */
   bought(row) {
     return this.rows.text(row, "per") === "core" ? null : (this.sheet().purchases[this.rows.text(row, "chip_id")] ?? null);
   }

@@ -104,7 +104,7 @@ export function answers(rows, row, word, dearer = 1) {
   return kinds.flatMap(([name, key, count]) => {
     const own = rows.span(row, name);
     if (!own) return [];
-    const [value, low, high] = [own.value, own.low, own.high].map((one) => one === null ? null : one * count * dearer);
+    const [value, low, high] = [own.value, own.low, own.high].map((usd) => usd === null ? null : usd * count * dearer);
     const ends = low === null || high === null ? [] : [" (", ...range([low, high]), ")"];
     const [before, after] = word(key).split("{cost}");
     return [element("span", "ci basis", before, money(value ?? NaN), ...ends, after)];
@@ -115,10 +115,10 @@ export function answers(rows, row, word, dearer = 1) {
 function show() {
   if (select) select.value = chosen;
   const all = (/** @type {string} */ name) => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(name));
-  for (const one of all("data.usd")) one.textContent = figure(Number(/** @type {HTMLDataElement} */ (one).value) * rate());
-  for (const one of all("[data-per]")) one.textContent = `${chosen}/${one.dataset.per}`;
-  for (const one of all("[data-unit]")) one.textContent = chosen;
-  for (const one of all("[data-currency]")) one.hidden = one.dataset.currency !== chosen;
+  for (const place of all("data.usd")) place.textContent = figure(Number(/** @type {HTMLDataElement} */ (place).value) * rate());
+  for (const place of all("[data-per]")) place.textContent = `${chosen}/${place.dataset.per}`;
+  for (const place of all("[data-unit]")) place.textContent = chosen;
+  for (const place of all("[data-currency]")) place.hidden = place.dataset.currency !== chosen;
 }
 
 select?.addEventListener("change", () => {

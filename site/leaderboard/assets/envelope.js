@@ -29,7 +29,7 @@ export async function signer({ payload, signatures }, keys) {
   const length = `${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length}`;
   const encoding = joined(utf8(`DSSEv1 ${length} `), payload);
   for (const { keyid, sig } of signatures)
-    for (const key of keys.filter((one) => one.keyid === keyid && one.public))
+    for (const key of keys.filter((candidate) => candidate.keyid === keyid && candidate.public))
       if (await holds(key, sig, encoding)) return key;
   return null;
 }

@@ -37,7 +37,7 @@ export class Findings {
     const flags = [
       ...about,
       ...this.differences(findings, unasked, entered),
-      ...findings.map((one) => this.finding(one)),
+      ...findings.map((finding) => this.finding(finding)),
     ];
     this.fill("flags", flags);
     this.fill("unchecked", [

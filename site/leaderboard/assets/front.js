@@ -30,8 +30,8 @@ export function lines(known, load, name, weakest) {
     const kinds = /** @type {Map<string, Point[]>} */ (chips.get(point.chip));
     kinds.set(point.kind, [...(kinds.get(point.kind) ?? []), point]);
   }
-  const found = [...chips].map(([chip, kinds]) => {
-    const kind = /** @type {string} */ (KINDS.find((one) => kinds.has(one)));
+  const fronts = [...chips].map(([chip, kinds]) => {
+    const kind = /** @type {string} */ (KINDS.find((known) => kinds.has(known)));
     const points = /** @type {Point[]} */ (kinds.get(kind));
     points.sort((a, b) => b.user - a.user || usd(a) - usd(b) || (a.where < b.where ? -1 : 1));
     /** @type {Point[]} */
@@ -41,7 +41,7 @@ export function lines(known, load, name, weakest) {
   });
   const least = (/** @type {Line} */ line) => usd(line.points[line.points.length - 1]);
   const place = (/** @type {Line} */ line) => KINDS.indexOf(line.kind);
-  return found.sort((a, b) => place(a) - place(b) || least(a) - least(b) || (a.chip < b.chip ? -1 : 1));
+  return fronts.sort((a, b) => place(a) - place(b) || least(a) - least(b) || (a.chip < b.chip ? -1 : 1));
 }
 
 class Front extends HTMLElement {

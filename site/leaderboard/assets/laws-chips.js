@@ -84,7 +84,7 @@ function longest(words, parts, { ANOTHER, AND_LETTERS }) {
           more.first <= span.first && span.last <= more.last && length(more) > length(span),
       ),
   );
-  return whole.sort((one, other) => length(other) - length(one))[0]?.entry ?? null;
+  return whole.sort((a, b) => length(b) - length(a))[0]?.entry ?? null;
 }
 
 /** Where a part stands in a name, as words of it; -1 where it does not.

@@ -90,7 +90,7 @@ export class Point {
     for (const [name, names] of Object.entries(claim.by.claim.LOAD)) {
       if (named && name === "turns") continue; // a case that names its load replays no trace
       const given = names.map((/** @type {string} */ label) => claim.number(stated[label]));
-      const value = given.find((/** @type {number | null} */ one) => one !== null && one > 0);
+      const value = given.find((/** @type {number | null} */ count) => count !== null && count > 0);
       if (value !== undefined) this.load[name] = value;
     }
     this.replayed = "turns" in this.load;

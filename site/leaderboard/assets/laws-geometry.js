@@ -131,7 +131,7 @@ export class Geometry {
 const inBytes = (weights, bits) =>
   Object.entries(weights)
     .map(([where, count]) => count * (typeof bits === "number" ? bits : bits[where]))
-    .reduce((sum, one) => sum + one, 0) / 8;
+    .reduce((sum, bytes) => sum + bytes, 0) / 8;
 
 /** Pairs (query, key) with key ≤ query and at most `window` keys a query.
  * @param {number} tokens @param {number} window */

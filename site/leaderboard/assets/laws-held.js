@@ -76,10 +76,10 @@ function real(value) {
  * @param {string} text */
 export function quoted(text) {
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const inner = text.replace(/[\\]|['"]|[\p{C}\p{Z}]/gu, (one) => {
-    if (one === "\\" || one === mark) return `\\${one}`;
-    if (one === " " || one === "'" || one === '"') return one;
-    return NAMED[one] ?? escaped(one.codePointAt(0) ?? 0);
+  const inner = text.replace(/[\\]|['"]|[\p{C}\p{Z}]/gu, (character) => {
+    if (character === "\\" || character === mark) return `\\${character}`;
+    if (character === " " || character === "'" || character === '"') return character;
+    return NAMED[character] ?? escaped(character.codePointAt(0) ?? 0);
   });
   return mark + inner + mark;
 }
@@ -97,10 +97,10 @@ function escaped(code) {
 /** A value as Python's JSON has it, in ASCII.
  * @param {any} value */
 export function inJson(value) {
-  if (typeof value !== "string") return said(value).replace(/^[TF]/, (one) => one.toLowerCase());
+  if (typeof value !== "string") return said(value).replace(/^[TF]/, (letter) => letter.toLowerCase());
   return JSON.stringify(value).replace(
     /[^ -~]/g,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
 

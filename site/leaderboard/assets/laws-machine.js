@@ -219,7 +219,7 @@ export function* windowsFitTheRun({ predicate: { run }, points, by }) {
   const times = timesOf(run);
   if (!times || times.ended < times.began) return; // said above
   const { WINDOWS, MORE_S } = by.machine;
-  const timed = points.map(secondsOf).reduce((sum, one) => sum + one, 0);
+  const timed = points.map(secondsOf).reduce((sum, seconds) => sum + seconds, 0);
   const took = (times.ended - times.began) * WINDOWS + MORE_S;
   yield atMost("run.finished_at", timed, took, "{left} s were timed in a run of {right} s");
 }

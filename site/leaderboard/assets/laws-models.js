@@ -26,12 +26,12 @@ export function modelOf(engines, tables) {
 export function servedAt(model, engines, { widths }) {
   if (!Geometry.expresses(model)) return null;
   const geometry = new Geometry(model);
-  const { precision: theirs = null, ...published } = model.published ?? {};
+  const { precision: asPublished = null, ...published } = model.published ?? {};
   const each = engines.map(({ precision }) => {
     const bits = bitsOf(precision, widths);
-    return { geometry, bits, stored: precision.trim().toLowerCase() === theirs ? published : bits };
+    return { geometry, bits, stored: precision.trim().toLowerCase() === asPublished ? published : bits };
   });
-  return each.reduce((narrowest, one) => (one.bits < narrowest.bits ? one : narrowest));
+  return each.reduce((narrowest, other) => (other.bits < narrowest.bits ? other : narrowest));
 }
 
 /** Our name of a model, by itself or by its publisher's.
@@ -40,7 +40,7 @@ export function knownAs(model, { models, constants }) {
   if (Object.hasOwn(models, model)) return model;
   const { TABLE, LONGEST } = constants.model_names;
   const lowered = start(model.toLowerCase(), LONGEST).replaceAll(" ", "-");
-  const known = TABLE.find((/** @type {string[]} */ [theirs]) => new RegExp(theirs, "s").test(lowered));
+  const known = TABLE.find((/** @type {string[]} */ [pattern]) => new RegExp(pattern, "s").test(lowered));
   return known && Object.hasOwn(models, known[1]) ? known[1] : undefined;
 }
 
@@ -129,11 +129,11 @@ function workPerToken(metric, load, { geometry, stored }, width) {
   }
   if (metric === "decode_throughput") return step(count(load.context) ?? 1, count(load.batch));
   const osl = count(load.osl) ?? 0;
-  const one = step((isl ?? 1) + Math.floor(osl / 2), count(load.concurrency));
+  const middle = step((isl ?? 1) + Math.floor(osl / 2), count(load.concurrency));
   // Of an answer of unknown length, every token is taken for one of its steps.
   const share = osl ? (osl - 1) / osl : 1;
   const prompt = isl && osl ? geometry.prefillFlops(isl) / osl : 0;
-  return { flops: prompt + share * one.flops, bytes: share * one.bytes };
+  return { flops: prompt + share * middle.flops, bytes: share * middle.bytes };
 }
 
 /** A load as a count above zero; null where it is none.

@@ -78,10 +78,10 @@ function oddKernel({ by }, name, { family, dtype, cache = "cold" }) {
   const parts = name.split("/");
   if (family === undefined || parts.length < by.names.KERNEL_PARTS) return null;
   const told = { family: parts[0], dtype: parts[1], cache: parts.at(-1) === "hot" ? "hot" : "cold" };
-  for (const [label, theirs] of Object.entries({ family, dtype, cache })) {
-    const ours = told[/** @type {keyof typeof told} */ (label)];
-    if (ours !== theirs)
-      return `its case says ${label} ${start(ours, 40)}, its label ${start(said(theirs), 40)}`;
+  for (const [label, inLabel] of Object.entries({ family, dtype, cache })) {
+    const inCase = told[/** @type {keyof typeof told} */ (label)];
+    if (inCase !== inLabel)
+      return `its case says ${label} ${start(inCase, 40)}, its label ${start(said(inLabel), 40)}`;
   }
   return null;
 }

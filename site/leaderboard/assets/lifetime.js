@@ -48,7 +48,7 @@ export const validity = ({ valid_from, valid_until }) =>
   valid_from || valid_until ? `${valid_from ?? ""} … ${valid_until ?? ""}` : "";
 
 /** The last time that a log's operator stated at or before an entry; null where there is none. One
- * that goes back, or is no time to the second, is passed over.
+ * that goes back, or is not a time to the second, is passed over.
  * @param {Record<string, any>[]} records @param {number} index of the entry */
 export function timeOf(records, index) {
   let last = null;

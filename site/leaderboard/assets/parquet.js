@@ -40,7 +40,7 @@ function encoded(type, value, inner = STRUCT) {
   if (type === TEXT) return [...varint(bytes(value).length), ...bytes(value)];
   if (type !== LIST) return varint(value * 2); // zigzag of what is never negative
   const head = value.length < 15 ? [(value.length << 4) | inner] : [0xf0 | inner, ...varint(value.length)];
-  return [...head, ...value.flatMap((/** @type {any} */ one) => encoded(inner, one))];
+  return [...head, ...value.flatMap((/** @type {any} */ item) => encoded(inner, item))];
 }
 
 /** @param {number} value */

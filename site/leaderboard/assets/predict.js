@@ -333,10 +333,10 @@ class Fit {
     if (!group || group.inverse) return group;
     const { priors, mean, terms } = this.told;
     group.inverse = inverted(
-      group.x.map((/** @type {number[]} */ one, /** @type {number} */ i) =>
+      group.x.map((/** @type {number[]} */ left, /** @type {number} */ i) =>
         group.x.map(
-          (/** @type {number[]} */ other, /** @type {number} */ j) =>
-            covary(one, other, priors) + (i === j ? priors.noise ** 2 : 0),
+          (/** @type {number[]} */ right, /** @type {number} */ j) =>
+            covary(left, right, priors) + (i === j ? priors.noise ** 2 : 0),
         ),
       ),
     );
@@ -353,16 +353,16 @@ class Fit {
 /** @param {{chip: string, engine: string, precision: string}} setup */
 const named = ({ chip, engine, precision }) => `${chip}/${engine}/${precision}`;
 
-/** @param {number[]} one @param {number[]} other @param {any} priors */
-function covary(one, other, { scales, group, smooth }) {
-  const apart = sum(scales, (scale, place) => ((one[place] - other[place]) / scale) ** 2);
+/** @param {number[]} left @param {number[]} right @param {any} priors */
+function covary(left, right, { scales, group, smooth }) {
+  const apart = sum(scales, (scale, place) => ((left[place] - right[place]) / scale) ** 2);
   return group ** 2 + smooth ** 2 * Math.exp(-0.5 * apart);
 }
 
-/** @param {number[]} one @param {number[]} other */
-function dot(one, other) {
+/** @param {number[]} left @param {number[]} right */
+function dot(left, right) {
   let total = 0;
-  for (let place = 0; place < one.length; place += 1) total += one[place] * other[place];
+  for (let place = 0; place < left.length; place += 1) total += left[place] * right[place];
   return total;
 }
 

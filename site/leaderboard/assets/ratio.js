@@ -13,17 +13,17 @@ export function ratio(a, b) {
   if (a.low === null || a.high === null || b.low === null || b.high === null)
     return { value, low: null, high: null };
   if (a.low <= 0 || b.low <= 0) return { value, low: null, high: null };
-  const spread = (/** @type {Span} */ one) =>
-    Math.log(/** @type {number} */ (one.high) / /** @type {number} */ (one.low)) / (2 * Z95);
+  const spread = (/** @type {Span} */ span) =>
+    Math.log(/** @type {number} */ (span.high) / /** @type {number} */ (span.low)) / (2 * Z95);
   const error = Z95 * Math.hypot(spread(a), spread(b));
   return { value, low: value * Math.exp(-error), high: value * Math.exp(error) };
 }
 
 /** "better", "worse", "none" (the interval holds 1) or "unknown" (no interval).
- * @param {{value: number, low: number | null, high: number | null}} found
+ * @param {{value: number, low: number | null, high: number | null}} quotient
  * @param {"higher" | "lower"} better */
-export function verdict(found, better) {
-  if (found.low === null || found.high === null) return "unknown";
-  if (found.low <= 1 && found.high >= 1) return "none";
-  return found.value > 1 === (better === "higher") ? "better" : "worse";
+export function verdict(quotient, better) {
+  if (quotient.low === null || quotient.high === null) return "unknown";
+  if (quotient.low <= 1 && quotient.high >= 1) return "none";
+  return quotient.value > 1 === (better === "higher") ? "better" : "worse";
 }

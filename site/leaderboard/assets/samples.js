@@ -32,9 +32,9 @@ class Samples extends HTMLElement {
     verdict.textContent = this.querySelector(`[data-word="${word}"]`)?.textContent ?? word;
   }
 
-  /** @param {[string, Series][]} found */
-  show(found) {
-    const rows = found.map(([process, { metric, samples }]) => {
+  /** @param {[string, Series][]} shown */
+  show(shown) {
+    const rows = shown.map(([process, { metric, samples }]) => {
       const sorted = [...samples].sort((a, b) => a - b);
       const ends = [sorted[0], median(sorted), sorted[sorted.length - 1]];
       const numbers = [String(samples.length), ...ends.map((value) => figure(value, 5))];
@@ -64,8 +64,8 @@ function series(whole, suite, name) {
   const numbers = (/** @type {any} */ list) => Array.isArray(list) && list.length > 0 && list.every(Number.isFinite);
   return Object.entries(whole ?? {}).flatMap(([process, own]) =>
     (Array.isArray(own?.series) ? own.series : [])
-      .filter((/** @type {any} */ one) => one?.suite === suite && one.case === name && numbers(one.samples))
-      .map((/** @type {Series} */ one) => /** @type {[string, Series]} */ ([process, one])),
+      .filter((/** @type {any} */ item) => item?.suite === suite && item.case === name && numbers(item.samples))
+      .map((/** @type {Series} */ item) => /** @type {[string, Series]} */ ([process, item])),
   );
 }
 

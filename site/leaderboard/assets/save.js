@@ -41,17 +41,17 @@ export async function line(rows, row, figures) {
 /** The figures of a row of the board. @param {Rows} rows @param {number} row */
 export function figures(rows, row) {
   /** @type {Line} */
-  const found = {};
+  const named = {};
   for (const [name, title, method] of FIGURES) {
     const own = rows.span(row, name);
     const count = rows.numbers[`${name}_n`]?.[row];
-    found[title] = own?.value ?? null;
-    found[`${title}_low`] = own?.low ?? null;
-    found[`${title}_high`] = own?.high ?? null;
-    if (count !== undefined) found[`${title}_n`] = own ? count : null;
-    found[`${title}_method`] = own ? told(title, method && rows.text(row, method)) : null;
+    named[title] = own?.value ?? null;
+    named[`${title}_low`] = own?.low ?? null;
+    named[`${title}_high`] = own?.high ?? null;
+    if (count !== undefined) named[`${title}_n`] = own ? count : null;
+    named[`${title}_method`] = own ? told(title, method && rows.text(row, method)) : null;
   }
-  return found;
+  return named;
 }
 
 /** How a figure is known. @param {string} title @param {string} method */
@@ -71,7 +71,7 @@ export function csv(table) {
     return /[",\n\r]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
   };
   return [names, ...table.map((record) => names.map((name) => record[name]))]
-    .map((one) => `${one.map(cell).join(",")}\n`)
+    .map((cells) => `${cells.map(cell).join(",")}\n`)
     .join("");
 }
 

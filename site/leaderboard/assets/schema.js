@@ -11,7 +11,7 @@ import { Real, number } from "./json.js";
 const NO_SAY = new Set(["$schema", "$id", "$defs", "title", "description", "default", "then"]);
 
 /** Say what first does not fit, and where; null where all does.
- * @param {any} value as json.js reads it: a number with a fraction is no integer
+ * @param {any} value as json.js reads it: a number with a fraction is not an integer
  * @param {Schema} whole */
 export function fault(value, whole) {
   /** @type {Held} */
@@ -19,8 +19,8 @@ export function fault(value, whole) {
     for (const [name, told] of Object.entries(schema)) {
       if (NO_SAY.has(name)) continue;
       const target = name === "$ref" ? whole.$defs[told.slice("#/$defs/".length)] : told;
-      const found = keyword(name)(inner, target, schema, held);
-      if (found !== null) return place + found;
+      const reason = keyword(name)(inner, target, schema, held);
+      if (reason !== null) return place + reason;
     }
     return null;
   };
@@ -62,7 +62,7 @@ const others = (value, { properties = {}, patternProperties = {} }) =>
 
 /** @param {Iterable<string | null>} faults */
 function first(faults) {
-  for (const found of faults) if (found !== null) return found;
+  for (const reason of faults) if (reason !== null) return reason;
   return null;
 }
 
@@ -73,8 +73,8 @@ const KEYWORDS = {
   const: (value, only) => unless(value === only, `is not ${JSON.stringify(only)}`),
   enum: (value, some) => unless(some.includes(value), `is none of ${some.join(", ")}`),
   anyOf: (value, some, _, held) =>
-    unless(some.some((/** @type {Schema} */ one) => held(value, one) === null), "is of no such kind"),
-  allOf: (value, all, _, held) => first(all.map((/** @type {Schema} */ one) => held(value, one))),
+    unless(some.some((/** @type {Schema} */ option) => held(value, option) === null), "is of no such kind"),
+  allOf: (value, all, _, held) => first(all.map((/** @type {Schema} */ option) => held(value, option))),
   if: (value, condition, schema, held) =>
     "then" in schema && held(value, condition) === null ? held(value, schema.then) : null,
   minimum: (value, least) => unless(!TYPES.number(value) || number(value) >= least, `is below ${least}`),

@@ -62,7 +62,7 @@ function hits(sought, query) {
   return sought
     .map((own) => ({ own, points: score(own, query) }))
     .filter(({ points }) => points)
-    .sort((one, two) => two.points - one.points) // stable: equals stand as in the file
+    .sort((a, b) => b.points - a.points) // stable: equals stand as in the file
     .map(({ own }) => own);
 }
 

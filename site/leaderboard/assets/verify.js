@@ -131,7 +131,7 @@ class Check {
     const witnesses = await this.witnesses(folder);
     this.mark("checkpoint", true, [log.origin, size, ...witnesses].join(", "));
     const records = await this.records(folder, heads);
-    const index = records.findIndex((one) => one.type === "result" && one.envelope === digest);
+    const index = records.findIndex((record) => record.type === "result" && record.envelope === digest);
     if (index < 0) throw new Error(this.word("unlogged"));
     return { records, index, flags: flagsOf(records[index]), inclusion: `${index} / ${size}: ${root}` };
   }
@@ -173,8 +173,8 @@ class Check {
     this.findings.show(judged, tables, entered, about);
     const refused = judged.findings.find(({ outcome }) => outcome === "refused");
     if (refused) throw new Error(`${refused.rule}: ${refused.where} ${refused.reason}`);
-    const [held, found] = [judged.held, judged.findings.length];
-    this.mark("laws", true, `${held} ${this.word("compared")}, ${found} ${this.word("flagged-figure")}`);
+    const [held, flagged] = [judged.held, judged.findings.length];
+    this.mark("laws", true, `${held} ${this.word("compared")}, ${flagged} ${this.word("flagged-figure")}`);
   }
 
   /** Hold a key against what the log says of it; returns what a reader should know, by rule.
@@ -201,7 +201,7 @@ class Check {
     const envelope = opened(file);
     const key = await signer(envelope, /** @type {Key[]} */ (JSON.parse(text(list))));
     if (key) return { payload: envelope.payload, key };
-    const keyless = envelope.signatures.some((one) => one.keyless);
+    const keyless = envelope.signatures.some((signature) => signature.keyless);
     throw new Error(this.word(keyless ? "keyless" : "unsigned"));
   }
 
@@ -321,7 +321,7 @@ class Check {
 /** What the board says of a result after these notices, by the rule of results/proof/moderation.py;
  * empty where it says nothing. @param {string[]} actions in the log's order */
 function stateOf(actions) {
-  const strongest = ["removed", "withdrawn", "superseded"].find((one) => actions.includes(one));
+  const strongest = ["removed", "withdrawn", "superseded"].find((action) => actions.includes(action));
   if (strongest) return strongest;
   return actions.lastIndexOf("disputed") > actions.lastIndexOf("resolved") ? "disputed" : "";
 }

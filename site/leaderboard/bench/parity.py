@@ -23,9 +23,9 @@ from leaderboard.pages import choose as page
 from results import catalog
 from results.catalog.carbon_data import grid
 from results.economy.own_prices import Money, Own
-from results.prediction.choose import Choice, Demand, Limits, Ranked, choose
+from results.prediction.choose import Demand, LatencyLimits, Ranked, Ranking, choose
 from results.prediction.deployments import accelerators, learnt, predicted
-from results.prediction.market import OWNED, Building, Market, drawn
+from results.prediction.market import OWNED, Building, ChipMarket, drawn
 from results.prediction.observed import Record, loads_of, observed, reported_records
 from results.prediction.predict import predictor
 from results.reported.shipping import shipped_files
@@ -73,7 +73,7 @@ class AskedWorkload:
 
     model: str
     demand: Demand
-    limits: Limits
+    limits: LatencyLimits
     engine: str
     kind: str
     at_hand: dict[str, int | None]
@@ -110,7 +110,7 @@ def _workload(drawn_by: random.Random, model: str) -> AskedWorkload:
     demand = (
         Demand(isl, osl, rps=rps) if drawn_by.random() < 1 / 2 else Demand(isl, osl, None, users)
     )
-    limits = Limits(
+    limits = LatencyLimits(
         drawn_by.choice([None, 500.0, 3000.0]),
         drawn_by.choice([None, 20.0, 50.0]),
         drawn_by.choice([None, 50.0, 90.0, 95.0, 99.0, 99.9]),
@@ -126,8 +126,8 @@ def _workload(drawn_by: random.Random, model: str) -> AskedWorkload:
 
 
 @cache
-def _market(kind: str) -> Market:
-    return Market(Money(sheet=catalog.latest_prices(), own=Own()), kind)
+def _market(kind: str) -> ChipMarket:
+    return ChipMarket(Money(sheet=catalog.latest_prices(), own=Own()), kind)
 
 
 @cache
@@ -165,10 +165,10 @@ def chosen(asked: AskedWorkload) -> dict[str, Any]:
         options, asked.demand, asked.limits, _market(asked.kind).price,
         at_hand=asked.at_hand, unseen=unseen,
     )  # fmt: skip
-    return _told(asked, choice)
+    return _as_json(asked, choice)
 
 
-def _told(asked: AskedWorkload, choice: Choice) -> dict[str, Any]:
+def _as_json(asked: AskedWorkload, choice: Ranking) -> dict[str, Any]:
     return {
         "ranked": [_row(asked, own) for own in choice.ranked],
         "measure": [own.option.setup.words() for own in choice.measure],

@@ -44,9 +44,9 @@ def conditions(words: Words, labels: Mapping[str, Label]) -> str:
     return ", ".join(_each(words, labels))
 
 
-def in_words(words: Words, said: str) -> str:
+def in_words(words: Words, phrases: str) -> str:
     """Say in another language what `conditions` said in English; what is not known stays."""
-    return words.listed(", ").join(_in_words(words, phrase) for phrase in said.split(", "))
+    return words.listed(", ").join(_in_words(words, phrase) for phrase in phrases.split(", "))
 
 
 def _in_words(words: Words, phrase: str) -> str:

@@ -47,7 +47,7 @@ class Electricity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
-    """Chips of one's own for a million output tokens: capital and electricity.
+    """Chips of your own for a million output tokens: capital and electricity.
 
     Attributes:
         basis: what was bought and when, and where the power came from.

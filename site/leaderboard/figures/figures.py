@@ -74,7 +74,7 @@ class Result:
     samples: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     recomputed: bool = True
-    state: State = field(default_factory=State)
+    state: ResultState = field(default_factory=ResultState)
 
     @property
     def moderated(self) -> str:
@@ -166,7 +166,7 @@ class BoardPoint:
         """Return a label that counts something; None where the point has none of that name.
 
         Raises:
-            CheckError: it is no whole number.
+            CheckError: it is not a whole number.
         """
         value = self.labels.get(name)
         if isinstance(value, bool) or not isinstance(value, int | None):

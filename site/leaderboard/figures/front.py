@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from leaderboard.words import Words
-    from results.prediction.choose import Kind
+    from results.prediction.choose import FigureKind
 
 __all__ = [
     "CLASSES",
     "KINDS",
     "MOST_CHIPS",
     "OWNED",
+    "ConfigurationPoint",
     "FrontLine",
-    "Point",
     "View",
     "chart",
     "default_view",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 # Best evidence first, with the marks of the methodology.
-KINDS: Mapping[Kind, str] = MARKS
+KINDS: Mapping[FigureKind, str] = MARKS
 OWNED = "owned"
 CLASSES = (*RENTAL_CLASSES, OWNED)
 
@@ -44,7 +44,7 @@ _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class ConfigurationPoint:
     """One configuration under one load.
 
     Attributes:
@@ -65,7 +65,7 @@ class Point:
 
     chip: str
     chip_name: str
-    kind: Kind
+    kind: FigureKind
     load: str
     per_user: float
     rate: float
@@ -106,7 +106,7 @@ class View:
 
     load: str
     price_class: str
-    evidence: Kind
+    evidence: FigureKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +115,18 @@ class FrontLine:
 
     chip: str
     name: str
-    kind: Kind
-    points: Sequence[Point]
+    kind: FigureKind
+    points: Sequence[ConfigurationPoint]
 
 
-def default_view(points: Sequence[Point], price_class: str) -> View:
+def default_view(points: Sequence[ConfigurationPoint], price_class: str) -> View:
     """Open with the load, then the class, that most chips are known in; measured or reported ones.
 
     Args:
         price_class: that comes first of those that as many chips have.
     """
     shown = [point for point in points if point.kind != "predicted"]
-    evidence: Kind = "reported" if shown else "predicted"
+    evidence: FigureKind = "reported" if shown else "predicted"
     shown = shown or list(points)
     loads = _most(shown, lambda point: [point.load])
     own = [point for point in shown if point.load == loads]
@@ -139,7 +139,9 @@ def default_view(points: Sequence[Point], price_class: str) -> View:
     return View(loads, best, evidence)
 
 
-def _most(points: Iterable[Point], names: Callable[[Point], Sequence[str]]) -> str:
+def _most(
+    points: Iterable[ConfigurationPoint], names: Callable[[ConfigurationPoint], Sequence[str]]
+) -> str:
     """The name that most chips have; of those the one most points have."""
     chips: defaultdict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
@@ -150,12 +152,12 @@ def _most(points: Iterable[Point], names: Callable[[Point], Sequence[str]]) -> s
     return min(counts, key=lambda name: (-len(chips[name]), -counts[name], name))
 
 
-def lines(points: Iterable[Point], view: View) -> list[FrontLine]:
+def lines(points: Iterable[ConfigurationPoint], view: View) -> list[FrontLine]:
     """Return what a view shows: of each chip the best evidence alone, and its front.
 
     Chips stand by their evidence, then by the least they cost.
     """
-    by_chip: defaultdict[str, defaultdict[Kind, list[Point]]]
+    by_chip: defaultdict[str, defaultdict[FigureKind, list[ConfigurationPoint]]]
     by_chip = defaultdict(lambda: defaultdict(list))
     for point in points:
         if view.load not in {"*", point.load} or view.price_class not in point.usd:
@@ -173,9 +175,9 @@ def lines(points: Iterable[Point], view: View) -> list[FrontLine]:
     )
 
 
-def _front(points: Iterable[Point], price_class: str) -> list[Point]:
+def _front(points: Iterable[ConfigurationPoint], price_class: str) -> list[ConfigurationPoint]:
     """Keep what no other point beats in both, by falling speed; costs fall with it."""
-    front: list[Point] = []
+    front: list[ConfigurationPoint] = []
     for point in sorted(points, key=lambda p: (-p.per_user, p.usd[price_class], p.where)):
         if not front or point.usd[price_class] < front[-1].usd[price_class]:
             front.append(point)
@@ -187,7 +189,7 @@ def chart(
     shown: Sequence[FrontLine],
     view: View,
     money: tuple[str, float],
-    words: Callable[[Point], str],
+    words: Callable[[ConfigurationPoint], str],
     root: str,
 ) -> Chart:
     """Lay a view out: cost, logarithmic, over tokens/s per user; hollow marks are not measured.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
 
 __all__ = ["ConfigurationRuns", "RunChange", "chosen", "lines"]
 
@@ -41,7 +41,7 @@ class RunChange:
         verdict: "better", "worse", "none" or "unknown".
     """
 
-    row: Row
+    row: PageRow
     ratio: Ratio | None
     verdict: str
 
@@ -53,7 +53,7 @@ class ConfigurationRuns:
     changes: tuple[RunChange, ...]
 
     @property
-    def newest(self) -> Row:
+    def newest(self) -> PageRow:
         return self.changes[0].row
 
     @property
@@ -111,7 +111,7 @@ def _spans(runs: pd.DataFrame) -> list[Span]:
     ]
 
 
-def _line(rows: Sequence[Row]) -> ConfigurationRuns:
+def _line(rows: Sequence[PageRow]) -> ConfigurationRuns:
     """Set each run beside the one before; the rows come oldest first."""
     changes = [RunChange(row=rows[0], ratio=None, verdict="unknown")]
     for before, after in pairwise(rows):

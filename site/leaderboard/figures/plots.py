@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Figure
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
 
 __all__ = ["curve", "measured", "pareto", "roofline"]
@@ -28,7 +28,7 @@ _MAX_SERIES = 6
 
 def curve(
     _: Words, rows: pd.DataFrame, root: str, pen: Callable[[Chart], Markup] = draw
-) -> tuple[Markup, list[Row]] | None:
+) -> tuple[Markup, list[PageRow]] | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
@@ -171,12 +171,12 @@ def _attained_tflops(point: BoardPoint, intensity: float) -> Figure | None:
     )
 
 
-def _sized(_: Words, row: Row) -> str:
+def _sized(_: Words, row: PageRow) -> str:
     """Name a row's chip; of a CPU with the cores that were measured."""
     return _("{chip}, {n} cores", chip=row.chip, n=row.cores) if row.cores else row.chip
 
 
-def _curve_mark(_: Words, row: Row, root: str) -> Mark:
+def _curve_mark(_: Words, row: PageRow, root: str) -> Mark:
     users, total = row.figures["interactivity"], row.figures["throughput"]
     value = total.value / row.chips
     return Mark(

@@ -75,7 +75,7 @@ class CapCurve:
 
 
 def curves(points: Iterable[tuple[str, CapPoint]]) -> list[CapCurve]:
-    """Gather points by subject; the last of one cap stands. Subjects with one cap are no curve."""
+    """Gather points by subject; the last of one cap stands. One cap makes no curve."""
     by_name: dict[str, dict[float, CapPoint]] = {}
     for name, point in points:
         by_name.setdefault(name, {})[point.cap_w] = point

@@ -12,7 +12,7 @@ from results.statement.statement_v2 import ATTESTED
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
 
 __all__ = [
     "INTERACTIVE_TPOT_MS",
@@ -40,9 +40,9 @@ _WORK = ("model_id", "shape", "random")
 class Answers:
     """The best row of each question, None where nothing was measured."""
 
-    cheapest: Row | None
-    most_tokens_per_joule: Row | None
-    nearest_to_one_fen: Row | None
+    cheapest: PageRow | None
+    most_tokens_per_joule: PageRow | None
+    nearest_to_one_fen: PageRow | None
 
 
 def ranked(rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def leading(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[[_comparable(own).index[0] for _, own in of_chip]]
 
 
-def _least(rows: pd.DataFrame, column: str, lang: str) -> Row | None:
+def _least(rows: pd.DataFrame, column: str, lang: str) -> PageRow | None:
     values = _comparable(rows)[column]
     return shown(rows.loc[[values.idxmin()]], lang)[0] if len(values) else None
 

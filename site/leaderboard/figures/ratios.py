@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    Verdict = Literal["better", "worse", "none", "unknown"]
+    RatioVerdict = Literal["better", "worse", "none", "unknown"]
 
 __all__ = ["Ratio", "ratio"]
 
@@ -32,7 +32,7 @@ class Ratio:
     low: float | None
     high: float | None
 
-    def verdict(self, better: str) -> Verdict:
+    def verdict(self, better: str) -> RatioVerdict:
         """Say whether a is better than b: "none" when the interval holds 1."""
         if self.low is None or self.high is None:
             return "unknown"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURES",
-    "Row",
+    "PageRow",
     "address",
     "as_shown",
     "frame",
@@ -112,7 +112,7 @@ _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PageRow:
     """A row as a page shows it.
 
     Attributes:
@@ -201,7 +201,7 @@ def address(digest: str, page: str) -> str:
 def page_names(points: Iterable[BoardPoint]) -> dict[tuple[str, str], str]:
     """Name the page of each row of a result, by suite and case: `serving-closed-c4`.
 
-    What is no such name, or would be another's too, is told apart by a digest.
+    What is not such a name, or would be another's too, is told apart by a digest.
     """
     rows = (point for point in points if point.suite not in {"kernels", QUALITY})
     cases = [(point.suite, point.case) for point in rows]
@@ -232,8 +232,8 @@ def _load(words: Words, point: BoardPoint) -> str:
 def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     """Return the rows of a result as flat records; one with no suite where it has none.
 
-    Kernels are no rows: a chip's page shows those of its newest run. What questions gave is said of
-    every row.
+    Kernels are not rows: a chip's page shows those of its newest run. What questions gave is said
+    of every row.
     """
     costs = costs_of(result, sheet) if sheet else {}
     about = _about(result)
@@ -265,7 +265,7 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, own, strict=True)) for own in values]
 
 
-def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
+def shown(rows: pd.DataFrame, lang: str = "en") -> list[PageRow]:
     """Return rows as pages show them."""
     return [as_shown(own, lang) for own in records(rows)] if len(rows) else []
 
@@ -275,10 +275,10 @@ def translated(listed: str, lang: str) -> str:
     return _WORDS[lang].listed(listed)
 
 
-def as_shown(flat: Mapping[str, Any], lang: str = "en") -> Row:
+def as_shown(flat: Mapping[str, Any], lang: str = "en") -> PageRow:
     """Return a record as pages show it."""
     price = translated(flat["rent_price"], lang)
-    return Row(
+    return PageRow(
         **{name: flat[name] for name in _PLAIN},
         load=flat["load_zh"] if lang == "zh" else flat["load"],
         meter=translated(flat["meter"], lang),

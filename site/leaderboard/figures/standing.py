@@ -65,11 +65,11 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
     """
     # A result without an engine, or without any row, has no weights to judge.
     judged = rows.loc[rows["weights"] != "", _OF_RESULT].drop_duplicates("digest")
-    results = [_answering(one) for one in judged.to_dict("records")]
+    results = [_answering(record) for record in judged.to_dict("records")]
     among = references(results, set(rows.loc[sound, "digest"]))
     stands = standings(results, among)
-    words = {one.digest: _words(one, stands[one.digest]) for one in results}
-    barred = {one.digest: one.barred(stands[one.digest]) for one in results}
+    words = {result.digest: _words(result, stands[result.digest]) for result in results}
+    barred = {result.digest: result.barred(stands[result.digest]) for result in results}
     silent = ("", "")
     table = rows.assign(
         quality=[words.get(digest, silent)[0] for digest in rows["digest"]],
@@ -98,11 +98,11 @@ def _with_equal(
 
     Only where full width and another precision of a model were asked the same.
     """
-    others = {one.alike for one in results if one.asked and not one.full_width}
+    others = {result.alike for result in results if result.asked and not result.full_width}
     compared = {
-        one.digest: (one, among[one.alike])
-        for one in results
-        if one.alike in others and one.alike in among
+        result.digest: (result, among[result.alike])
+        for result in results
+        if result.alike in others and result.alike in among
     }
     for at in rows.index[rows["digest"].isin(list(compared))]:
         own, of = compared[rows.loc[at, "digest"]]

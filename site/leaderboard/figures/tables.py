@@ -67,7 +67,7 @@ def rows_of(result: Result, known: Beside = Beside()) -> Iterator[tuple[Any, ...
     """Yield the rows of a result, as `SCHEMA` has them.
 
     Raises:
-        CheckError: a label that counts something is no whole number.
+        CheckError: a label that counts something is not a whole number.
     """
     before, after = _provenance(result, known.flags)
     for point in points_of(result):

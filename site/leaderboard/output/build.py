@@ -70,7 +70,7 @@ class BuildReport:
         written: files that changed.
         refused: (file, why) of what is broken: envelopes that do not verify or cannot be drawn,
             logs, key files, reported files. The rest is built.
-        left_out: (file, why) of what is no part of an archive.
+        left_out: (file, why) of what is not part of an archive.
     """
 
     out: Path
@@ -441,7 +441,7 @@ def _beside(content: Content, chips: Sequence[str]) -> dict[str, Beside]:
         priced[["digest", "suite", "case", *texts, *amounts]].to_numpy().tolist()
     ):
         rented = "" if math.isnan(usd[0]) else price
-        known = (None if math.isnan(one) else one for one in usd)
+        known = (None if math.isnan(amount) else amount for amount in usd)
         money[digest][suite, case] = (sheet, rented, *known)
     return {digest: Beside(int(count), money[digest]) for digest, count in flags.items()}
 

@@ -69,7 +69,7 @@ _MONEY = (
         "USD per chip-hour × chips ÷ (tokens/s × 3600) × 10⁶; of a CPU, cores",
     ),
     Column(
-        "owned_usd_per_mtok", "chips of one's own for a million output tokens, derived", "USD/Mtok",
+        "owned_usd_per_mtok", "chips of your own for a million output tokens, derived", "USD/Mtok",
         "(purchase ÷ (life × utilization) + other/h + kW × PUE × tariff) ÷ (tokens/s × 3600) × 10⁶",
     ),
     Column(

@@ -109,16 +109,22 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
             shards[digest[:2]][digest] = [source.log, source.index, *rules]
     for digest, moderated in archive.moderated.items():
         log, index, *rules = shards[digest[:2]].get(digest, [moderated.log, moderated.index])
-        shards[digest[:2]][digest] = [log, index, *(rules or [[]]), _said(moderated)]
+        shards[digest[:2]][digest] = [log, index, *(rules or [[]]), _notice_rows(moderated)]
     for prefix, places in shards.items():
         yield f"proofs/{prefix}.json", json.dumps(dict(sorted(places.items()))).encode()
 
 
-def _said(moderated: Moderated) -> list[list[Any]]:
+def _notice_rows(moderated: Moderated) -> list[list[Any]]:
     """Action, index and digest of each notice about a result, its reason, and what is newer."""
     return [
-        [one.notice.action, one.index, one.notice.digest, one.notice.reason, one.notice.newer or ""]
-        for one in moderated.state.notices
+        [
+            placed.notice.action,
+            placed.index,
+            placed.notice.digest,
+            placed.notice.reason,
+            placed.notice.newer or "",
+        ]
+        for placed in moderated.state.notices
     ]
 
 

@@ -258,7 +258,7 @@ _MORE = {
 }
 _PAGES = {
     "leaderboard/": "signed results, ranked within a model and a load",
-    "cost/": "cost of a million output tokens, at the sheet's prices or one's own",
+    "cost/": "cost of a million output tokens, at the sheet's prices or your own",
     "as-of/": "when results came and what became of them, and how to see the board of any day",
     "choose/": "which configuration serves a workload within its limits for least",
     "fen/": "how far each chip is from one fen, and the register of claims",

@@ -219,7 +219,7 @@ class Key(TypedDict):
 
 
 class Laws(TypedDict):
-    """Every law that figures are held against, and the constants they take."""
+    """Every law that figures are checked against, and the constants they take."""
 
     laws: list[dict[str, Any]]
     constants: dict[str, Any]
@@ -276,7 +276,7 @@ FILES: Mapping[str, _File] = {
     "data/choose/common.json": _File("tables of predictions", Common),
     "data/choose/models/{model}.json": _File("the same of one model", Choices),
     "data/proofs/keys.json": _File("keys that sign", list[Key]),
-    "data/proofs/laws.json": _File("laws that figures are held against", Laws),
+    "data/proofs/laws.json": _File("laws that figures are checked against", Laws),
     "data/proofs/logs.json": _File("logs of results", list[Log]),
     "data/proofs/{prefix}.json": _File(
         "place of each result in a log, by the first two digits of its digest",

@@ -43,7 +43,7 @@ class Tree:
 
         Raises:
             UserError: the folder holds files that no build of ours wrote, or a link to another
-                folder, or is no folder.
+                folder, or is not a folder.
         """
         if root.exists() and not root.is_dir():
             raise UserError("is not a folder", where=str(root), remedy="name another with --out")
@@ -164,10 +164,10 @@ def built_below(folder: Path) -> frozenset[str]:
 
 def _listed(manifest: Path) -> dict[str, list[str]]:
     try:
-        found = json.loads(manifest.read_bytes())
+        lists = json.loads(manifest.read_bytes())
     except ValueError:
         return {}  # a torn manifest costs one full rewrite
-    return found if all(isinstance(entry, list) for entry in found.values()) else {}
+    return lists if all(isinstance(entry, list) for entry in lists.values()) else {}
 
 
 def _fresh(path: Path) -> BinaryIO:

@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.figures.figures import BoardPoint, Result
-    from leaderboard.figures.front import Point
-    from leaderboard.output.timelines import Timeline
+    from leaderboard.figures.front import ConfigurationPoint
+    from leaderboard.output.timelines import TimelinePicture
     from leaderboard.pages.answers import Relative
     from leaderboard.pages.best import BoardRow
     from leaderboard.pages.chips import ChipView
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from leaderboard.read.reported import Reported
     from leaderboard.words import Words
     from results.catalog import PriceSheet
-    from results.economy.claims import Evidence
+    from results.economy.claims import ClaimEvidence
     from results.prediction.observed import Observed
     from results.proof.moderation import Placed
 
@@ -134,7 +134,7 @@ class Content:
         self.archive = archive
         self._opened: Result | None = None
         self._last: dict[str, ChipRuns] = {}
-        self.timelines: Mapping[str, Sequence[Timeline]] = {}
+        self.timelines: Mapping[str, Sequence[TimelinePicture]] = {}
         self.past_views: frozenset[str] = frozenset()
         self.reported = reported
         self.forecasts = forecast
@@ -209,8 +209,14 @@ class Content:
     @cached_property
     def notices(self) -> Sequence[Placed]:
         """What was said of results in the logs, newest first."""
-        said = [one for own in self.archive.moderated.values() for one in own.state.notices]
-        return sorted(said, key=lambda one: (one.time or one.notice.at, one.index), reverse=True)
+        placed = [
+            item
+            for moderated in self.archive.moderated.values()
+            for item in moderated.state.notices
+        ]
+        return sorted(
+            placed, key=lambda item: (item.time or item.notice.at, item.index), reverse=True
+        )
 
     @cached_property
     def owners(self) -> Mapping[str, OwnerView]:
@@ -219,7 +225,7 @@ class Content:
         return owners.views(archive.registered, self.newest, archive.sources)
 
     @cached_property
-    def evidence(self) -> Sequence[Evidence]:
+    def evidence(self) -> Sequence[ClaimEvidence]:
         """What a claim is set beside."""
         return evidence(self.rows, self.reported, self.stamp)
 
@@ -263,14 +269,14 @@ class Content:
         return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
 
     @cached_property
-    def known_points(self) -> Mapping[str, Sequence[Point]]:
+    def known_points(self) -> Mapping[str, Sequence[ConfigurationPoint]]:
         """Points of the models and loads that somebody ran, predicted ones among them."""
         return self.points.of_loads_run()
 
     @cached_property
     def best(self) -> Sequence[BoardRow]:
         """What the board of the front page opens with."""
-        return best.best_known(self.known_points, best.Ask())
+        return best.best_known(self.known_points, best.BestQuery())
 
     @cached_property
     def priced(self) -> frozenset[str]:
@@ -364,9 +370,9 @@ class Content:
     def samples(self) -> Mapping[str, Path]:
         """Files of raw samples that are published, by digest: of rows with a page."""
         return {
-            one: place_of(home_of(self.archive.sources[digest].path), one)
+            sample: place_of(home_of(self.archive.sources[digest].path), sample)
             for digest, own in self._samples.items()
-            for one in own
+            for sample in own
         }
 
     def samples_of(self, digest: str) -> Sequence[str]:
@@ -820,9 +826,9 @@ def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> l
     own = power_caps.measured_curves(held, "../../")
     others = power_caps.reported_curves(_, content.reported.of_chip(chip.id))
     return [
-        {"curves": found, "chart": power_curve.chart(_, found, measured=real), "measured": real}
-        for found, real in ((own, True), (others, False))
-        if found
+        {"curves": capped, "chart": power_curve.chart(_, capped, measured=real), "measured": real}
+        for capped, real in ((own, True), (others, False))
+        if capped
     ]
 
 
@@ -862,17 +868,17 @@ def _tables(_: Words, rows: pd.DataFrame, most: int = _STATIC_ROWS) -> dict[str,
 def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
     drawn = [
-        {"model": model, "chart": found[0], "rows": found[1]}
+        {"model": model, "chart": curve[0], "rows": curve[1]}
         for model in _measured(content)
-        if (found := plots.curve(_, content.of_model[model.id], "../"))
+        if (curve := plots.curve(_, content.of_model[model.id], "../"))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 
 
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
-    """One chart per model that hosts sell: where a chip of one's own beats the API."""
+    """One chart per model that hosts sell: where a chip of your own beats the API."""
     return [
-        {"model": model, "charts": found[0], "price": found[1]}
+        {"model": model, "charts": even[0], "price": even[1]}
         for model in _measured(content)
         if (found := _even(_, content, model.id))
     ]
@@ -938,5 +944,5 @@ def _runners(content: Content) -> list[dict[str, Any]]:
 
 def _owner(content: Content, keyid: str) -> OwnerView | None:
     """Return who owns a runner, if somebody has looked at that."""
-    one = content.archive.registered.get(keyid)
-    return content.owners[one.runner.owner] if one else None
+    registered = content.archive.registered.get(keyid)
+    return content.owners[registered.runner.owner] if registered else None

@@ -87,15 +87,15 @@ def _rows(line: ReportedLine) -> Iterator[tuple[Any, ...]]:
             yield (*about, *row)
 
 
-def _figure(one: ReportedMeasurement) -> tuple[Any, ...]:
-    labels = {name: clean(str(value)) for name, value in one.labels.items()}
+def _figure(measurement: ReportedMeasurement) -> tuple[Any, ...]:
+    labels = {name: clean(str(value)) for name, value in measurement.labels.items()}
     return (
-        *map(clean, (one.suite, one.case, one.metric)),
+        *map(clean, (measurement.suite, measurement.case, measurement.metric)),
         labels.get("statistic", ""),
-        labels.get("tokens", _TOKENS.get(one.metric, "")),
+        labels.get("tokens", _TOKENS.get(measurement.metric, "")),
         labels.get("scope", ""),
-        clean(one.unit),
-        *(one.value, one.low, one.high, one.n, one.method),
+        clean(measurement.unit),
+        *(measurement.value, measurement.low, measurement.high, measurement.n, measurement.method),
         labels.get("meter", ""),
         "",
     )
@@ -104,13 +104,13 @@ def _figure(one: ReportedMeasurement) -> tuple[Any, ...]:
 def _derived(cost: CostRow) -> Iterator[tuple[Any, ...]]:
     """What Fenmark derives from the figures: no publisher has said it."""
     floor = None if cost.floor_usd is None else Span(cost.floor_usd, None, None)
-    found = (
+    parts = (
         ("rental", "USD/Mtok", cost.rental_usd, cost.rental_kind),
         ("owned", "USD/Mtok", cost.owned.usd if cost.owned else None, _owned(cost)),
         ("energy", "kWh/Mtok", cost.energy_kwh, cost.energy_meter),
         ("floor", "USD/Mtok", floor, cost.floor_method),
     )
-    for name, unit, span, basis in found:
+    for name, unit, span, basis in parts:
         if span:
             yield (
                 *map(clean, (cost.suite, cost.case, name)),

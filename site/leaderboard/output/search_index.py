@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.page_shells import Shells
     from leaderboard.pages.pages import Page
 
-__all__ = ["Entry", "as_file", "entries"]
+__all__ = ["SearchEntry", "as_file", "entries"]
 
 # Template -> what a page is of; other pages are the site's own, and a page below one of those is
 # found from there.
@@ -36,7 +36,7 @@ _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>', re.DOTALL)
 _MARKS = re.compile(r"[\W_]+")
 
 
-class Entry(NamedTuple):
+class SearchEntry(NamedTuple):
     """A place to be found; a tuple, because the file holds it as a list.
 
     Attributes:
@@ -74,7 +74,9 @@ def as_file(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def entries(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -> Iterator[Entry]:
+def entries(
+    _: Words, content: Content, pages: Iterable[Page], shells: Shells
+) -> Iterator[SearchEntry]:
     """Yield every place of a language.
 
     Args:
@@ -90,7 +92,7 @@ def entries(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -
             continue
         title = clean(_(page.title))
         also = map(clean, (*names[page.url], other(page.title)))
-        yield Entry(kind, title, page.url, about.get(page.url, ""), _others(title, also))
+        yield SearchEntry(kind, title, page.url, about.get(page.url, ""), _others(title, also))
     yield from _documents(_, shells)
 
 
@@ -134,7 +136,7 @@ def _about(_: Words, content: Content) -> dict[str, str]:
     return makers | claims
 
 
-def _documents(_: Words, shells: Shells) -> Iterator[Entry]:
+def _documents(_: Words, shells: Shells) -> Iterator[SearchEntry]:
     """Yield the documents and their chapters; one that is not translated is found in English."""
     own = page_shells.documents(_.lang)
     chinese = Words.load("zh")
@@ -143,12 +145,12 @@ def _documents(_: Words, shells: Shells) -> Iterator[Entry]:
         title, about = (_(text) for text in own.get(name, english))
         also = (english[0], translated.get(name, english)[0], chinese(english[0]))
         url = f"{name}/" if name in own else f"../{name}/"
-        yield Entry("document", title, url, about, _others(title, also))
+        yield SearchEntry("document", title, url, about, _others(title, also))
         if name in own:
             page = (shells.root / name / "index.html").read_text(encoding="utf-8")
             for anchor, heading in _HEADING.findall(page):
                 chapter = Markup(heading).striptags()  # noqa: S704 - our own documents
-                yield Entry("section", chapter, f"{url}#{anchor}", title)
+                yield SearchEntry("section", chapter, f"{url}#{anchor}", title)
 
 
 def _others(title: str, names: Iterable[str]) -> Sequence[str]:

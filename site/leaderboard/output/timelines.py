@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from leaderboard.output.output_tree import Tree
     from leaderboard.read.archives import Archive, FoundEnvelope
 
-__all__ = ["Timeline", "put"]
+__all__ = ["TimelinePicture", "put"]
 
 # Pictures of one run that a page shows; the run's own folder has them all.
 _MOST = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class TimelinePicture:
     """A picture as a page shows it: its file on the site, case, words and height."""
 
     path: str
@@ -34,7 +34,7 @@ class Timeline:
     height: int
 
 
-def put(tree: Tree, read: Archive, digests: Iterable[str]) -> dict[str, Sequence[Timeline]]:
+def put(tree: Tree, read: Archive, digests: Iterable[str]) -> dict[str, Sequence[TimelinePicture]]:
     """Draw the timelines of these results, unless they stand there drawn from the same samples.
 
     Returns:
@@ -44,11 +44,11 @@ def put(tree: Tree, read: Archive, digests: Iterable[str]) -> dict[str, Sequence
     return {digest: timelines for digest, timelines in drawn.items() if timelines}
 
 
-def _of_result(tree: Tree, digest: str, source: FoundEnvelope) -> list[Timeline]:
+def _of_result(tree: Tree, digest: str, source: FoundEnvelope) -> list[TimelinePicture]:
     home = archive.home_of(source.path)
     listing, made_of = f"timelines/{digest}.json", f"{cache.stamp()} {digest}"
     if tree.keep(made_of, listing):
-        listed = [Timeline(*line) for line in json.loads(tree.place(listing).read_bytes())]
+        listed = [TimelinePicture(*line) for line in json.loads(tree.place(listing).read_bytes())]
         if tree.keep(made_of, *(timeline.path for timeline in listed)):
             return listed
     if not (home / "samples").is_dir():
@@ -58,7 +58,9 @@ def _of_result(tree: Tree, digest: str, source: FoundEnvelope) -> list[Timeline]
     for place, picture in enumerate(pictures[:_MOST]):
         path = f"timelines/{digest}-{place}.svg"
         tree.put(path, picture.svg, made_of)
-        drawn.append(Timeline(path, clean(picture.case), clean(picture.words), picture.height))
+        drawn.append(
+            TimelinePicture(path, clean(picture.case), clean(picture.words), picture.height)
+        )
     if not drawn:
         return []
     lines = [list(astuple(timeline)) for timeline in drawn]

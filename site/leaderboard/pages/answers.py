@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leaderboard.figures.front import KINDS, OWNED, Point
+from leaderboard.figures.front import KINDS, OWNED, ConfigurationPoint
 from leaderboard.pages.front import about, setup
 from results.economy.economics import energy_usd_per_mtok, one_token_per_s
 from results.economy.floor import floor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from results.catalog import ChipEntry, PriceSheet
 
-__all__ = ["Answer", "Floored", "Relative", "answers", "floors", "relatives"]
+__all__ = ["ChipAnswer", "Floored", "Relative", "answers", "floors", "relatives"]
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _RELATIVES = 3
@@ -28,7 +28,7 @@ _ANY_WEIGHTS_BITS = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ChipAnswer:
     """The cheapest that is known of a chip with a model, from its best kind of evidence.
 
     Attributes:
@@ -38,7 +38,7 @@ class Answer:
     """
 
     model: str
-    point: Point
+    point: ConfigurationPoint
     mark: str
     rented: float | None
     owned: float | None
@@ -76,22 +76,26 @@ class Floored:
     usd: float
 
 
-def answers(_: Words, models: Mapping[str, Sequence[Point]], price_class: str) -> list[Answer]:
+def answers(
+    _: Words, models: Mapping[str, Sequence[ConfigurationPoint]], price_class: str
+) -> list[ChipAnswer]:
     """Answer for each model, best evidence first: measured stands, though others report better."""
-    found = [_answer(_, model, own, price_class) for model, own in models.items()]
-    return sorted(found, key=lambda own: (_ORDER[own.point.kind], own.model))
+    cheapest = [_answer(_, model, own, price_class) for model, own in models.items()]
+    return sorted(cheapest, key=lambda own: (_ORDER[own.point.kind], own.model))
 
 
-def _answer(_: Words, model: str, points: Sequence[Point], price_class: str) -> Answer:
+def _answer(
+    _: Words, model: str, points: Sequence[ConfigurationPoint], price_class: str
+) -> ChipAnswer:
     kind = min((point.kind for point in points), key=_ORDER.__getitem__)
     own = [point for point in points if point.kind == kind]
 
-    def dearness(one: Point) -> tuple[float, float, str]:
-        usd = one.usd.get(price_class) or one.usd.get(OWNED) or math.inf
-        return usd, -one.rate, one.where
+    def dearness(candidate: ConfigurationPoint) -> tuple[float, float, str]:
+        usd = candidate.usd.get(price_class) or candidate.usd.get(OWNED) or math.inf
+        return usd, -candidate.rate, candidate.where
 
     point = min(own, key=dearness)
-    return Answer(
+    return ChipAnswer(
         model=model,
         point=point,
         mark=KINDS[kind],
@@ -112,20 +116,22 @@ def relatives(
     Args:
         known: kind of the best evidence, by chip.
     """
-    found = []
+    distances = []
     for chip, kind in known.items():
         other = chips.get(chip)
         if other and other.id != entry.id and _kin(entry, other):
             ratios = _ratios(entry, other)
             shared = [abs(math.log(ratio)) for ratio in ratios if ratio]
             if len(shared) >= _LEAST_SHARED:
-                found.append((sum(shared) / len(shared), _relative(other, kind, ratios)))
-    return [own for _, own in sorted(found, key=lambda pair: (pair[0], pair[1].chip))[:_RELATIVES]]
+                distances.append((sum(shared) / len(shared), _relative(other, kind, ratios)))
+    return [
+        own for _, own in sorted(distances, key=lambda pair: (pair[0], pair[1].chip))[:_RELATIVES]
+    ]
 
 
-def _kin(one: ChipEntry, other: ChipEntry) -> bool:
+def _kin(chip: ChipEntry, other: ChipEntry) -> bool:
     apart = {"cpu", "system", "switch"}
-    return one.kind == other.kind or not apart & {one.kind, other.kind}
+    return chip.kind == other.kind or not apart & {chip.kind, other.kind}
 
 
 def _relative(other: ChipEntry, kind: str, ratios: Sequence[float | None]) -> Relative:
@@ -135,13 +141,13 @@ def _relative(other: ChipEntry, kind: str, ratios: Sequence[float | None]) -> Re
     )
 
 
-def _ratios(one: ChipEntry, other: ChipEntry) -> list[float | None]:
+def _ratios(chip: ChipEntry, other: ChipEntry) -> list[float | None]:
     return [
-        mine / theirs if mine and theirs else None
-        for mine, theirs in (
-            (one.memory_bandwidth_gb_s, other.memory_bandwidth_gb_s),
-            (_peak(one), _peak(other)),
-            (one.memory_gb, other.memory_gb),
+        of_chip / of_other if of_chip and of_other else None
+        for of_chip, of_other in (
+            (chip.memory_bandwidth_gb_s, other.memory_bandwidth_gb_s),
+            (_peak(chip), _peak(other)),
+            (chip.memory_gb, other.memory_gb),
         )
     ]
 

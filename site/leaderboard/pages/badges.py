@@ -9,7 +9,7 @@ from markupsafe import Markup
 from leaderboard.base.text import clean, figure
 
 if TYPE_CHECKING:
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
 
 __all__ = ["badge"]
 
@@ -17,10 +17,10 @@ __all__ = ["badge"]
 _LETTER = 6.6
 
 
-def badge(row: Row) -> str:
+def badge(row: PageRow) -> str:
     """Return the SVG of a chip's best row."""
     left = f"Fenmark · {clean(row.chip)}"
-    right = f"{_told(row)} · {row.date}"
+    right = f"{_badge_text(row)} · {row.date}"
     split, width = round(len(left) * _LETTER + 16), round((len(left) + len(right)) * _LETTER + 32)
     # Standing alone it cannot borrow the site's style sheet: attributes only.
     return Markup(
@@ -32,7 +32,7 @@ def badge(row: Row) -> str:
     ).format(width=width, left=left, right=right, straight=split - 4, start=split + 8)
 
 
-def _told(row: Row) -> str:
+def _badge_text(row: PageRow) -> str:
     if row.rent:
         return f"{figure(row.rent.cny.value)} CNY per million output tokens, derived"
     rate = row.figures["throughput"].value

@@ -18,15 +18,15 @@ from results.prediction.market import in_region
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from leaderboard.figures.front import Point
+    from leaderboard.figures.front import ConfigurationPoint
     from leaderboard.words import Words
     from results.catalog import PriceSheet
-    from results.prediction.choose import Kind
+    from results.prediction.choose import FigureKind
 
 __all__ = [
     "FIELDS",
-    "Ask",
     "Best",
+    "BestQuery",
     "BoardRow",
     "Cell",
     "as_file",
@@ -53,7 +53,7 @@ _SECOND_MS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class BestQuery:
     """What a reader wants to see.
 
     Attributes:
@@ -72,7 +72,7 @@ class Ask:
     tpot: int = 0
     p99: bool = False
     kept: bool = False
-    evidence: Kind = "predicted"
+    evidence: FigureKind = "predicted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Best:
     low: float | None
     high: float | None
     ratio: float
-    point: Point
+    point: ConfigurationPoint
 
     @property
     def mark(self) -> str:
@@ -109,7 +109,7 @@ class BoardRow:
 
 
 def best_known(
-    points: Mapping[str, Iterable[Point]], ask: Ask, g_per_joule: float = 0.0
+    points: Mapping[str, Iterable[ConfigurationPoint]], ask: BestQuery, g_per_joule: float = 0.0
 ) -> list[BoardRow]:
     """Return what is best by model and load, rows with most evidence first.
 
@@ -122,7 +122,9 @@ def best_known(
     less = MEASURES[ask.measure]
     # Energy is read beside the rate: its ends are not those of the rate.
     ends = ask.measure in {"cost", "rate"}
-    held: defaultdict[tuple[str, str], dict[str, tuple[tuple[int, float, str], Point, float]]]
+    held: defaultdict[
+        tuple[str, str], dict[str, tuple[tuple[int, float, str], ConfigurationPoint, float]]
+    ]
     held = defaultdict(dict)
     for model, own in points.items():
         for point in own:
@@ -140,7 +142,10 @@ def best_known(
 
 
 def _with_ratios(
-    told: Iterable[tuple[tuple[int, float, str], Point, float]], *, less: bool, ends: bool
+    told: Iterable[tuple[tuple[int, float, str], ConfigurationPoint, float]],
+    *,
+    less: bool,
+    ends: bool,
 ) -> dict[str, Best]:
     figures = [(point, value) for _, point, value in told]
     run = [value for point, value in figures if point.kind != "predicted"]
@@ -156,7 +161,7 @@ def _with_ratios(
     }
 
 
-def _ends(point: Point, value: float, *, less: bool) -> dict[str, float | None]:
+def _ends(point: ConfigurationPoint, value: float, *, less: bool) -> dict[str, float | None]:
     """Ends of a rate, or of money, which falls as the rate rises."""
     low, high = point.low and point.low / point.rate, point.high and point.high / point.rate
     if less:
@@ -164,7 +169,7 @@ def _ends(point: Point, value: float, *, less: bool) -> dict[str, float | None]:
     return {"low": low and value * low, "high": high and value * high}
 
 
-def _meets(point: Point, ask: Ask) -> bool:
+def _meets(point: ConfigurationPoint, ask: BestQuery) -> bool:
     """Whether it is of the evidence asked for, and keeps the limits at the percentile."""
     if _ORDER[point.kind] > _ORDER[ask.evidence] or (ask.kept and not point.kept):
         return False
@@ -176,7 +181,7 @@ def _keeps(time_ms: float | None, limit_ms: int) -> bool:
     return not limit_ms or (time_ms is not None and time_ms <= limit_ms)
 
 
-def _value(point: Point, ask: Ask, g_per_joule: float) -> float | None:
+def _value(point: ConfigurationPoint, ask: BestQuery, g_per_joule: float) -> float | None:
     figures: Mapping[str, float | None] = {
         "cost": point.usd.get(ask.price_class),
         "rate": point.rate,
@@ -225,7 +230,7 @@ def context(
         classes: of prices that anything has.
     """
     known = rows[:_MOST_KNOWN]
-    shown = best_known(_rounded(rows[:_MOST_ROWS]), Ask())
+    shown = best_known(_rounded(rows[:_MOST_ROWS]), BestQuery())
     titles = {best.point.chip: best.point.chip_name for row in shown for best in row.cells.values()}
     models = {row.model: names.get(row.model, row.model) for row in known}
     return {
@@ -251,9 +256,9 @@ def _limit(ms: int) -> str:
     return f"≤ {ms / _SECOND_MS:g} s" if ms >= _SECOND_MS else f"≤ {ms} ms"
 
 
-def _rounded(rows: Iterable[BoardRow]) -> dict[str, list[Point]]:
+def _rounded(rows: Iterable[BoardRow]) -> dict[str, list[ConfigurationPoint]]:
     """Keep the digits that the file has: what is drawn here and there is the same."""
-    points: defaultdict[str, list[Point]] = defaultdict(list)
+    points: defaultdict[str, list[ConfigurationPoint]] = defaultdict(list)
     for row in rows:
         points[row.model] += (
             replace(
@@ -274,7 +279,7 @@ def _short(value: float | None) -> float | None:
 
 def as_file(
     _: Words,
-    points: Mapping[str, Sequence[Point]],
+    points: Mapping[str, Sequence[ConfigurationPoint]],
     rows: Sequence[BoardRow],
     names: Mapping[str, str],
     sheet: PriceSheet | None,
@@ -311,7 +316,7 @@ def as_file(
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def _listed(_: Words, row: int, chip: int, point: Point) -> list[Any]:
+def _listed(_: Words, row: int, chip: int, point: ConfigurationPoint) -> list[Any]:
     return [
         row,
         chip,
@@ -363,11 +368,15 @@ class Cell:
 
 
 def cells(
-    _: Words, points: Mapping[str, Sequence[Point]], sheet: PriceSheet | None
+    _: Words, points: Mapping[str, Sequence[ConfigurationPoint]], sheet: PriceSheet | None
 ) -> Iterator[Cell]:
     """Yield every cell of the board without limits, of each measure and of two classes of price."""
     rented = sheet.default_class if sheet else ""
-    asked = [Ask(), Ask(price_class=rented), *(Ask(measure=name) for name in list(MEASURES)[1:])]
+    asked = [
+        BestQuery(),
+        BestQuery(price_class=rented),
+        *(BestQuery(measure=name) for name in list(MEASURES)[1:]),
+    ]
     for ask in asked:
         of_class = ask.price_class if ask.measure == "cost" else None
         for row in best_known(points, ask, g_per_joule(sheet)):

@@ -151,7 +151,7 @@ def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
                     "rows": count,
                     "serving": int(serving.get(model, 0)),
                 }
-                for model, count in sorted(counts, key=lambda one: (-one[1], one[0]))
+                for model, count in sorted(counts, key=lambda counted: (-counted[1], counted[0]))
             ],
             # What the board opens with may be chosen again, whether there is any or not.
             "choices": {name: sorted(rows[name].unique()) for name in _CHOICES}

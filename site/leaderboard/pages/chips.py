@@ -103,8 +103,11 @@ def terms(_: Words, sheet: PriceSheet) -> dict[str, Any]:
     return {
         "prices": prices,
         "purchases": {
-            slug(one.chip): [(one.usd_low + one.usd_high) / 2, _.listed(f"{one.basis}, {one.date}")]
-            for one in sheet.purchases
+            slug(purchase.chip): [
+                (purchase.usd_low + purchase.usd_high) / 2,
+                _.listed(f"{purchase.basis}, {purchase.date}"),
+            ]
+            for purchase in sheet.purchases
         },
         "pue": sheet.pue.value,
         "tariff": sheet.usd_per_kwh,

@@ -51,11 +51,11 @@ def context(_: Words, sheet: PriceSheet, answer: Answer) -> dict[str, Any]:
         "opening": OPENING,
         "margin": MARGIN,
         "sheet": sheet,
-        "words": _said(_),
+        "words": _sentences(_),
     }
 
 
-def _said(_: Words) -> dict[str, str]:
+def _sentences(_: Words) -> dict[str, str]:
     """Return what the answer is told in."""
     return {
         "best": _("Least: {setup}, {n} chips."),

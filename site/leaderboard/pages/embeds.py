@@ -54,12 +54,12 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
         return _alone(head, foot, picture(chart), chart.series)
 
     # The file stands in charts/, one below the pages it links to.
-    found = plots.curve(_, own, "../", pen)
-    return str(found[0]) if found else ""
+    drawn = plots.curve(_, own, "../", pen)
+    return str(drawn[0]) if drawn else ""
 
 
 def of_one_model(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the model that most are of: throughput of different models is no curve."""
+    """Return the rows of the model that most are of: several models' throughput is not a curve."""
     counts = rows["model_id"].value_counts()
     own: pd.DataFrame = rows[rows["model_id"] == min(counts[counts == counts.max()].index)]
     return own

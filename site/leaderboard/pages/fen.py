@@ -11,7 +11,7 @@ from leaderboard.figures import fen_axis
 from results import catalog
 from results.catalog.claims_data import claims
 from results.catalog.peaks import peaks_by_bits
-from results.economy.claims import LOWER_IS_BETTER, UNKNOWN_ISL, Verdict, judge
+from results.economy.claims import LOWER_IS_BETTER, UNKNOWN_ISL, ClaimVerdict, judge
 from results.economy.economics import fen_multiple, kwh_per_mtok
 from suites import models
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from leaderboard.words import Words
     from results.catalog import PriceSheet
-    from results.catalog.claims_data import Claim
-    from results.economy.claims import Evidence, Judgement
+    from results.catalog.claims_data import PublishedClaim
+    from results.economy.claims import ClaimEvidence, Judgement
 
 __all__ = ["ClaimView", "claim_views", "context", "known"]
 
@@ -44,19 +44,19 @@ class ClaimView:
         bound_chip: name of the chip that the datasheets' bound is of.
     """
 
-    claim: Claim
+    claim: PublishedClaim
     judged: Judgement
     chip: str
     model: str
     bound_chip: str
 
 
-def claim_views(evidence: Sequence[Evidence], sheet: PriceSheet) -> list[ClaimView]:
+def claim_views(evidence: Sequence[ClaimEvidence], sheet: PriceSheet) -> list[ClaimView]:
     """Judge every claim of the register."""
     return [_view(claim, judge(claim, evidence, sheet)) for claim in claims().values()]
 
 
-def _view(claim: Claim, judged: Judgement) -> ClaimView:
+def _view(claim: PublishedClaim, judged: Judgement) -> ClaimView:
     chips = catalog.chips()
     return ClaimView(
         claim=claim,
@@ -68,7 +68,7 @@ def _view(claim: Claim, judged: Judgement) -> ClaimView:
 
 
 def context(
-    _: Words, evidence: Sequence[Evidence], sheet: PriceSheet, views: Sequence[ClaimView]
+    _: Words, evidence: Sequence[ClaimEvidence], sheet: PriceSheet, views: Sequence[ClaimView]
 ) -> dict[str, Any]:
     """Return what the one-fen page shows."""
     return {
@@ -81,13 +81,13 @@ def context(
             ((entry.id, entry.name) for entry in catalog.chips().values()), key=lambda pair: pair[1]
         ),
         "models": [(name, models.load(name).name) for name in models.available()],
-        "words": _said(_),
+        "words": _sentences(_),
     }
 
 
-def _said(_: Words) -> dict[str, str]:
+def _sentences(_: Words) -> dict[str, str]:
     """Return what the checker answers, in the page's language."""
-    verdicts = {verdict: _(verdict) for verdict in get_args(Verdict)}
+    verdicts = {verdict: _(verdict) for verdict in get_args(ClaimVerdict)}
     return {
         **verdicts,
         "bound": _("Physical floor: {value} {unit}, by the datasheet of {chip}."),
@@ -112,8 +112,10 @@ def _buys(sheet: PriceSheet) -> dict[str, str]:
     }
 
 
-def _charts(_: Words, evidence: Iterable[Evidence], sheet: PriceSheet) -> Iterable[dict[str, Any]]:
-    by_model: defaultdict[str, dict[str, Evidence]] = defaultdict(dict)
+def _charts(
+    _: Words, evidence: Iterable[ClaimEvidence], sheet: PriceSheet
+) -> Iterable[dict[str, Any]]:
+    by_model: defaultdict[str, dict[str, ClaimEvidence]] = defaultdict(dict)
     for row in evidence:
         if row.tokens == "output" and row.cheapest_usd is not None:
             best = by_model[row.model].get(row.chip)
@@ -132,7 +134,7 @@ def _cheapness(row: Evidence) -> tuple[bool, bool, float]:
     return row.kind != "measured", row.drafts != "", row.cheapest_usd or 0.0
 
 
-def _line(_: Words, row: Evidence, sheet: PriceSheet) -> fen_axis.Line:
+def _line(_: Words, row: ClaimEvidence, sheet: PriceSheet) -> fen_axis.Line:
     usd = {
         "Physical floor": row.floor_usd,
         "Electricity": row.electricity_usd,
@@ -158,7 +160,7 @@ def _picture(_: Words, model: str, lines: Sequence[fen_axis.Line]) -> Markup:
     )
 
 
-def known(evidence: Iterable[Evidence], sheet: PriceSheet) -> dict[str, Any]:
+def known(evidence: Iterable[ClaimEvidence], sheet: PriceSheet) -> dict[str, Any]:
     """Return what the claim checker in the browser judges by, as `results.economy.claims` does."""
     terms = sheet.ownership
     return {
@@ -210,7 +212,7 @@ def _furthest(evidence: Iterable[Evidence]) -> list[list[Any]]:
     ]
 
 
-def _figures(row: Evidence) -> Mapping[str, float | None]:
+def _figures(row: ClaimEvidence) -> Mapping[str, float | None]:
     """Return the figures as numbers of which the least goes furthest."""
     per_user = row.tokens_per_s_per_user
     return {

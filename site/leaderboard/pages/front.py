@@ -15,7 +15,7 @@ from leaderboard.figures.front import CLASSES, KINDS, MOST_CHIPS, OWNED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from leaderboard.figures.front import Point
+    from leaderboard.figures.front import ConfigurationPoint
     from leaderboard.words import Words
 
 __all__ = [
@@ -34,7 +34,11 @@ _DIGITS = 4
 
 
 def context(
-    _: Words, points: Sequence[Point], price_class: str, money: tuple[str, float], root: str
+    _: Words,
+    points: Sequence[ConfigurationPoint],
+    price_class: str,
+    money: tuple[str, float],
+    root: str,
 ) -> dict[str, Any]:
     """Return the front that a page opens with; nothing where no point has a price.
 
@@ -77,11 +81,11 @@ def context(
     }
 
 
-def as_file(_: Words, every: Sequence[Point]) -> str:
+def as_file(_: Words, every: Sequence[ConfigurationPoint]) -> str:
     """Return every point as JSON, with what the page says of it; costs by `CLASSES`."""
     points = [_rounded(point) for point in every if point.usd]
     loads = _loads(points)
-    found = {
+    fields = {
         "loads": loads,
         "classes": CLASSES,
         "chips": {point.chip: point.chip_name for point in points},
@@ -101,10 +105,10 @@ def as_file(_: Words, every: Sequence[Point]) -> str:
             for point in points
         ],
     }
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def _rounded(point: Point) -> Point:
+def _rounded(point: ConfigurationPoint) -> ConfigurationPoint:
     """Keep the digits that the file has: what is drawn here and there is the same."""
     return replace(
         point,
@@ -120,7 +124,7 @@ def short(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def _loads(points: Sequence[Point]) -> list[str]:
+def _loads(points: Sequence[ConfigurationPoint]) -> list[str]:
     """Loads of a model, those that most was published of first."""
     counts: dict[str, tuple[int, int]] = {}
     for point in points:
@@ -129,7 +133,7 @@ def _loads(points: Sequence[Point]) -> list[str]:
     return sorted(counts, key=lambda load: (-counts[load][0], -counts[load][1], load))
 
 
-def _classes(points: Sequence[Point]) -> list[str]:
+def _classes(points: Sequence[ConfigurationPoint]) -> list[str]:
     return [name for name in CLASSES if any(name in point.usd for point in points)]
 
 
@@ -148,7 +152,7 @@ def load_words(_: Words, load: str) -> str:
     return f"{named}{_.listed(', ')}{in_words(_, conditions)}" if conditions else named
 
 
-def _row(_: Words, point: Point, price_class: str) -> Mapping[str, Any]:
+def _row(_: Words, point: ConfigurationPoint, price_class: str) -> Mapping[str, Any]:
     return {
         "chip": point.chip,
         "name": point.chip_name,
@@ -163,16 +167,16 @@ def _row(_: Words, point: Point, price_class: str) -> Mapping[str, Any]:
     }
 
 
-def point_words(_: Words, point: Point) -> str:
+def point_words(_: Words, point: ConfigurationPoint) -> str:
     """Say what stands behind a point."""
     return " · ".join(filter(None, (setup(_, point), _p99(_, point), about(_, point))))
 
 
-def _p99(_: Words, point: Point) -> str:
+def _p99(_: Words, point: ConfigurationPoint) -> str:
     return _("TPOT p99 {ms} ms", ms=figure(point.tpot_p99)) if point.tpot_p99 else ""
 
 
-def setup(_: Words, point: Point) -> str:
+def setup(_: Words, point: ConfigurationPoint) -> str:
     """Say what ran: engine, precision, layout, speculation, pools."""
     parts = [point.engine, point.precision, point.layout]
     if point.cores:
@@ -185,7 +189,7 @@ def setup(_: Words, point: Point) -> str:
     return " · ".join(filter(None, parts))
 
 
-def about(_: Words, point: Point) -> str:
+def about(_: Words, point: ConfigurationPoint) -> str:
     """Say under which load, how it is known, and by whom."""
     parts = [load_words(_, point.load)]
     if point.concurrency:

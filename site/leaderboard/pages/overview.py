@@ -11,7 +11,7 @@ from leaderboard.figures import ranking
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
     from results.economy.economics import Span
 
@@ -26,7 +26,7 @@ class Shown:
         usd: where the figure is money: dollars, in place of `value` and `interval`.
     """
 
-    row: Row
+    row: PageRow
     value: str
     unit: str
     interval: str
@@ -54,33 +54,33 @@ class QuestionCard:
 
 def answers(_: Words, rows: pd.DataFrame) -> list[QuestionCard]:
     """Return the three cards of the overview."""
-    found = ranking.answers(rows, _.lang)
+    best = ranking.answers(rows, _.lang)
     return [
         QuestionCard(
             question=_("Cheapest million output tokens, while a user waits"),
-            conditions=_within(_, found.cheapest),
+            conditions=_within(_, best.cheapest),
             missing=_("It takes a measured serving point within these limits, and a price."),
             query="?suite=serving&sort=cost",
-            shown=_rent(_, found.cheapest),
+            shown=_rent(_, best.cheapest),
         ),
         QuestionCard(
             question=_("Most output tokens per joule"),
             conditions=_("read from a power meter; a model of the energy does not count"),
             missing=_("It takes a run on a machine whose meter can be read."),
             query="?suite=&sort=energy",
-            shown=_tokens_per_joule(_, found.most_tokens_per_joule),
+            shown=_tokens_per_joule(_, best.most_tokens_per_joule),
         ),
         QuestionCard(
             question=_("Nearest to one fen"),
             conditions=_("serving under any load: prompts included, latency not limited"),
             missing=_("It takes a measured throughput and a price for the chip."),
             query="?sort=cost",
-            shown=_fens(_, found.nearest_to_one_fen),
+            shown=_fens(_, best.nearest_to_one_fen),
         ),
     ]
 
 
-def _within(_: Words, row: Row | None) -> str:
+def _within(_: Words, row: PageRow | None) -> str:
     """State the limits, and the percentile that a row keeps them at."""
     told = "p99" if row and "tpot_p99" in row.figures else "p90"
     return _(
@@ -91,7 +91,7 @@ def _within(_: Words, row: Row | None) -> str:
     )
 
 
-def _rent(_: Words, row: Row | None) -> Shown | None:
+def _rent(_: Words, row: PageRow | None) -> Shown | None:
     if not row or not row.rent:
         return None
     return Shown(
@@ -105,7 +105,7 @@ def _rent(_: Words, row: Row | None) -> Shown | None:
     )
 
 
-def _fens(_: Words, row: Row | None) -> Shown | None:
+def _fens(_: Words, row: PageRow | None) -> Shown | None:
     if not row or not row.rent:
         return None
     return Shown(
@@ -118,7 +118,7 @@ def _fens(_: Words, row: Row | None) -> Shown | None:
     )
 
 
-def _tokens_per_joule(_: Words, row: Row | None) -> Shown | None:
+def _tokens_per_joule(_: Words, row: PageRow | None) -> Shown | None:
     if not row:
         return None
     energy = row.figures["energy"]
@@ -140,6 +140,6 @@ def _ends(span: Span) -> str:
     return f"{figure(span.low)} – {figure(span.high)}"
 
 
-def _sheet(_: Words, row: Row) -> str:
+def _sheet(_: Words, row: PageRow) -> str:
     price = row.rent.price if row.rent else ""
     return _("{price}; price sheet {sheet}", price=price, sheet=row.price_sheet)

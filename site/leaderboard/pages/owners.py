@@ -84,19 +84,19 @@ def views(
         if keyid in registered:
             results[keyid].append((digest, chip, finished_at[:10]))
     by_owner: dict[str, list[str]] = defaultdict(list)
-    for keyid, one in registered.items():
-        by_owner[one.runner.owner].append(keyid)
+    for keyid, registered_key in registered.items():
+        by_owner[registered_key.runner.owner].append(keyid)
     return {
         name: OwnerView(
             id=slug(name),
             name=name,
             runners=sorted(
                 (_runner(keyid, registered[keyid], results[keyid], sources) for keyid in keyids),
-                key=lambda one: (-one.results, one.id),
+                key=lambda view: (-view.results, view.id),
             ),
             results=sorted(
-                (one for keyid in keyids for one in results[keyid]),
-                key=lambda one: (one[2], one[0]),
+                (result for keyid in keyids for result in results[keyid]),
+                key=lambda result: (result[2], result[0]),
                 reverse=True,
             )[:_LISTED],
             total=sum(len(results[keyid]) for keyid in keyids),
@@ -107,22 +107,22 @@ def views(
 
 def _runner(
     keyid: str,
-    one: Registered,
+    registered: Registered,
     results: Sequence[tuple[str, str, str]],
     sources: Mapping[str, FoundEnvelope],
 ) -> RunnerView:
-    runner = one.runner
-    alone = "registered" if one.known else "self-signed"
+    runner = registered.runner
+    alone = "registered" if registered.known else "self-signed"
     return RunnerView(
         id=runner.id,
         keyid=keyid,
         hardware=runner.hardware,
         tier=sources[results[0][0]].tier if results else alone,
-        since=one.since[:10],
+        since=registered.since[:10],
         valid_until=(runner.valid_until or "")[:10],
         replaces=runner.replaces or "",
-        ended=one.ended,
-        known=one.known,
+        ended=registered.ended,
+        known=registered.known,
         results=len(results),
         last=results[0][2] if results else "",
     )

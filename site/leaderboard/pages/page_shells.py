@@ -98,7 +98,7 @@ class Shells:
             "content": content,
             "picture": _picture(self.lang, kind),
         }
-        # In one pass: a mark in what a stranger calls a chip is no mark.
+        # In one pass: a mark in what a stranger calls a chip is not a mark.
         return _MARK.sub(lambda mark: str(marks[mark[1]]), page)
 
 
@@ -143,14 +143,14 @@ def documents(lang: str) -> dict[str, tuple[str, str]]:
 
     The title is the first heading; the description stands in the front matter.
     """
-    found = {}
+    headings = {}
     for path in sorted((_HERE / ("docs" if lang == "en" else f"docs_{lang}")).glob("*.md")):
         text = path.read_text(encoding="utf-8")
         title = re.search(r"^# (.+)$", text, re.MULTILINE)
         about = re.search(r"^description: (.+)$", text, re.MULTILINE)
-        found[path.stem] = (title[1] if title else path.stem, about[1] if about else "")
+        headings[path.stem] = (title[1] if title else path.stem, about[1] if about else "")
     # How to read the figures comes before the details of each suite.
-    return dict(sorted(found.items(), key=lambda item: (item[0] != "methodology", item[0])))
+    return dict(sorted(headings.items(), key=lambda item: (item[0] != "methodology", item[0])))
 
 
 def _picture(lang: str, kind: str) -> str:
@@ -219,7 +219,7 @@ def _without_styles(page: str) -> str:
 
 def unwrapped(page: str) -> str:
     """Join the lines of Chinese paragraphs: a browser shows a line's end there as a space."""
-    return _LINE_END.sub(lambda found: found["kept"] or "", page)
+    return _LINE_END.sub(lambda match: match["kept"] or "", page)
 
 
 def _write_sources(lang: str, docs: Path) -> None:

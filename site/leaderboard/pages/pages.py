@@ -43,7 +43,7 @@ class Pages:
     past: PastView | None = None
     _phrases: dict[str, Markup] = field(default_factory=dict)
 
-    def _said(self, phrase: str, **values: object) -> Markup:
+    def _translated(self, phrase: str, **values: object) -> Markup:
         """Translate a template's own phrase; only the values in it are foreign."""
         known = self._phrases.get(phrase)
         if known is None:
@@ -63,7 +63,7 @@ class Pages:
             _templates()
             .get_template(f"{page.template}.html")
             .render(
-                _=self._said,
+                _=self._translated,
                 engines=partial(_engines, self.words),
                 listed=self.words.listed,
                 notice=partial(_notice, self.words),

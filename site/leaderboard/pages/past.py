@@ -56,8 +56,8 @@ class PastView:
             history = f'<a href="{root}{FOLDER}/">{self.history}</a>'
             removed = self.removed and f'<a href="{root}{FOLDER}/#removed">{self.removed}</a>'
             links = [removed, history, self.today]
-        said = " ".join(filter(None, (self.says, *links)))
-        banner = f'<aside class="fm-past" aria-label="{self.label}"><p>{said}</p></aside>'
+        notice = " ".join(filter(None, (self.says, *links)))
+        banner = f'<aside class="fm-past" aria-label="{self.label}"><p>{notice}</p></aside>'
         page = page.replace("<head>", '<head><meta name="robots" content="noindex">', 1)
         return _BODY.sub(lambda body: body[0] + banner, page, count=1)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from leaderboard.figures.power_curve import CapCurve
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.read.reported import ReportedLine, Section
     from leaderboard.words import Words
 
@@ -24,7 +24,7 @@ _APART = ("section", "table", "Compose", "Config", "Rig", "prompt")
 _WATTS = re.compile(r",? ?\b\d{2,3} ?W( cap)?\b")
 
 
-def measured_curves(rows: Sequence[Row], root: str) -> list[CapCurve]:
+def measured_curves(rows: Sequence[PageRow], root: str) -> list[CapCurve]:
     """Curves of rows whose runs held a cap, one for each model, precision, engine and load."""
     return curves(_measured(rows, root))
 
@@ -40,7 +40,7 @@ def reported_curves(_: Words, sections: Sequence[Section]) -> list[CapCurve]:
     )
 
 
-def _measured(rows: Sequence[Row], root: str) -> Iterator[tuple[str, CapPoint]]:
+def _measured(rows: Sequence[PageRow], root: str) -> Iterator[tuple[str, CapPoint]]:
     # Older first, so that the newest of one cap stands.
     for row in sorted(rows, key=lambda row: row.finished_at):
         rate, energy = row.figures.get("throughput"), row.figures.get("energy")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from leaderboard.figures.figures import BoardPoint, Figure, Result
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
 
 __all__ = ["bibtex", "commands", "context"]
 
@@ -24,7 +24,7 @@ _PERCENTILE = re.compile(r"_p([0-9.]+)$")
 
 
 def context(
-    row: Row, result: Result, samples: Sequence[str], site: str, key: str
+    row: PageRow, result: Result, samples: Sequence[str], site: str, key: str
 ) -> dict[str, Any]:
     """Return what the page of a row shows.
 
@@ -50,7 +50,7 @@ def context(
     }
 
 
-def _point_of(row: Row, result: Result) -> BoardPoint:
+def _point_of(row: PageRow, result: Result) -> BoardPoint:
     points = points_of(result)
     names = page_names(points)
     return next(p for p in points if names.get((p.suite, p.case)) == row.page)
@@ -64,17 +64,17 @@ def _figures(point: BoardPoint) -> Iterator[tuple[str, str, Figure]]:
         return order.get(item[1].metric, len(order)), _percentile(item[0]), item[0]
 
     for name, figure in sorted(point.figures.items(), key=place):
-        told = str(figure.labels.get("statistic", "")) or _said(figure)
+        told = str(figure.labels.get("statistic", "")) or _percentile_word(figure)
         title = METRICS[figure.metric].title if figure.metric in METRICS else clean(name)
         yield title, told, figure
 
 
 def _percentile(name: str) -> float:
-    found = _PERCENTILE.search(name)
-    return float(found[1]) if found else 50.0
+    percentile = _PERCENTILE.search(name)
+    return float(percentile[1]) if percentile else 50.0
 
 
-def _said(figure: Figure) -> str:
+def _percentile_word(figure: Figure) -> str:
     percentile = figure.labels.get("percentile")
     return "" if percentile is None else f"p{str(percentile).removesuffix('.0')}"
 
@@ -88,7 +88,7 @@ def commands(digest: str, samples: Sequence[str], site: str, key: str) -> str:
     fetched = {
         f"{digest}{SUFFIX}": f"statements/{digest}{SUFFIX}",
         f"runners/{key}.toml": f"runners/keys/{key}.toml",
-        **{f"samples/{one}.json": f"samples/{one}.json" for one in samples},
+        **{f"samples/{sample}.json": f"samples/{sample}.json" for sample in samples},
     }
     base = site or "SITE/"
     return "\n".join(
@@ -101,7 +101,7 @@ def commands(digest: str, samples: Sequence[str], site: str, key: str) -> str:
     )
 
 
-def bibtex(row: Row, site: str) -> str:
+def bibtex(row: PageRow, site: str) -> str:
     """Return the row as an entry of a bibliography; what a stranger named runs nothing there."""
     title = _bare(f"{row.chip}, {row.model} {row.precision}, {row.engine}: {row.load}")
     return "\n".join(

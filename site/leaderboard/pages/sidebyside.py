@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.figures.figures import Figure
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
     from results.economy.economics import Span
 
@@ -34,7 +34,7 @@ _METRICS = (
 _MONEY = {"rent_usd": 1, "solved_usd": 1000}
 
 
-# What is no matter of the same machine under the same work: as DIFFERENCES in compare.js.
+# What does not belong to the same machine under the same work: as DIFFERENCES in compare.js.
 _DIFFERENCES = {
     "model": "These ran different models: their tokens are not the same work.",
     "chip": "These ran on different chips: a ratio is of the chips, no improvement of one.",
@@ -62,7 +62,7 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
         "metric": _("Metric"),
         "caption": _("Compare"),
         "model": _("Model"),
-        **{f"{name}-differ": _(said) for name, said in _DIFFERENCES.items()},
+        **{f"{name}-differ": _(sentence) for name, sentence in _DIFFERENCES.items()},
         "barred": _(
             "One of these does not rank: its weights are not known to answer as well as the model "
             "at full width. A cheaper token may be a worse one."
@@ -73,7 +73,9 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
     pair = shown(_pair(rows), _.lang)
     lines = [_line(_, metric, pair) for metric in _METRICS] if pair else []
     differing = [
-        said for name, said in _DIFFERENCES.items() if len({getattr(r, name) for r in pair}) > 1
+        sentence
+        for name, sentence in _DIFFERENCES.items()
+        if len({getattr(r, name) for r in pair}) > 1
     ]
     return {
         "pair": pair,
@@ -93,25 +95,25 @@ def _pair(rows: pd.DataFrame) -> pd.DataFrame:
     return (same if len(same) > 1 else rows)[:2]
 
 
-def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> dict[str, Any]:
+def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[PageRow]) -> dict[str, Any]:
     name, title, unit, better = metric
     figures = [_figure(row, name) for row in pair]
     first, second = figures
     modelled = name == "energy" and any(
         "energy" in row.figures and row.figures["energy"].method != "measured" for row in pair
     )
-    found = ratio(second, first) if first and second else None
-    verdict = "unknown" if modelled or not found else found.verdict(better)
+    of_pair = ratio(second, first) if first and second else None
+    verdict = "unknown" if modelled or not of_pair else of_pair.verdict(better)
     return {
         "title": _(title),
         "cells": [(figure, unit) for figure in figures],
         "count": _MONEY.get(name),
-        "ratio": found,
+        "ratio": of_pair,
         "verdict": verdict,
     }
 
 
-def _figure(row: Row, name: str) -> Figure | Span | None:
+def _figure(row: PageRow, name: str) -> Figure | Span | None:
     if name in _MONEY:
         return row.solved if name == "solved_usd" else row.rent.usd if row.rent else None
     return row.figures.get(name)

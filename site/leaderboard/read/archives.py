@@ -34,7 +34,7 @@ from results.keys.keyless import KeylessKey
 from results.keys.tiers import Standing
 from results.proof import envelope, tiles
 from results.proof.ledger import Ledger
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 from results.statement.statement_v2 import read_statement
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -93,7 +93,7 @@ class FoundEnvelope:
     confirmed_by: tuple[str, ...] = ()
     entered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    state: State = field(default_factory=State)
+    state: ResultState = field(default_factory=ResultState)
 
     @property
     def tier(self) -> str:
@@ -109,7 +109,7 @@ class Archive:
         rows: of all verified results, as `leaderboard.figures.rows` has them, with their `tier`.
         sources: by digest, newest result first.
         refused: (digest or file, why) of what is broken; never shown as a result.
-        left_out: (file, why) of what is no part of an archive, and does no harm.
+        left_out: (file, why) of what is not part of an archive, and does no harm.
         keys: public keys of the runners, as the verify page reads them.
         logs: name, origin and key of each log, for people and programs.
         known_logs: what the verify page knows of the logs that hold, by their folder on the site.
@@ -154,7 +154,7 @@ class Moderated:
 
     log: str
     index: int
-    state: State
+    state: ResultState
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class _Log:
     def days(self, clocks: Mapping[str, str]) -> LogDays:
         """Tell when it grew; clocks say when each result was measured."""
         assert self.around.writer is not None, self.folder
-        return log_days(self.around.writer.origin, self.around, lambda one: clocks.get(one, ""))
+        return log_days(self.around.writer.origin, self.around, lambda entry: clocks.get(entry, ""))
 
 
 @dataclass(slots=True)
@@ -474,7 +474,7 @@ def _examined(
         try:
             records += _drawn(_result(path, runners), sheet)
         except Exception as error:  # noqa: BLE001 - a bug of ours takes one result, not the site
-            problems.append((path.name.removesuffix(archive.SUFFIX), _said(error, path)))
+            problems.append((path.name.removesuffix(archive.SUFFIX), _reason(error, path)))
     return rows.frame(records), problems
 
 
@@ -490,7 +490,7 @@ def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     return records
 
 
-def _said(error: Exception, path: Path) -> str:
+def _reason(error: Exception, path: Path) -> str:
     if isinstance(error, UserError):
         return str(error)
     return f"{path}: cannot be drawn: {type(error).__name__}: {error}"

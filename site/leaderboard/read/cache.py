@@ -150,7 +150,7 @@ def _load(path: Path) -> bytes:
         stored = path.read_bytes()
     except OSError:
         return b""
-    # A flipped bit is no figure: Parquet's own checksums leave out the pages' headers.
+    # A flipped bit is not a figure: Parquet's own checksums leave out the pages' headers.
     digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
     return data if hashlib.sha256(data).digest() == digest else b""
 

@@ -17,7 +17,7 @@ from leaderboard.figures.rows import shown
 from leaderboard.figures.standing import RANDOM
 from leaderboard.read import cache
 from leaderboard.words import Words
-from results.economy.claims import Evidence
+from results.economy.claims import ClaimEvidence
 from results.statement.precision import served
 from suites.models.names import known_as
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.read.reported import Reported, ReportedLine, Section
     from results.economy.costs import CostRow
 
@@ -49,7 +49,7 @@ _ENERGY = {
 }
 
 
-def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[Evidence]:
+def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[ClaimEvidence]:
     """Gather what may be set beside a claim.
 
     No flagged or disputed row, none whose answers are worse or unknown, none of MLPerf, nothing
@@ -60,7 +60,7 @@ def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[Evidenc
     """
     made_of = f"{stamp} {reported.made_of}"
     made = cache.kept("evidence", made_of, partial(_packed, reported))
-    published = (Evidence(**fields) for fields in json.loads(made))
+    published = (ClaimEvidence(**fields) for fields in json.loads(made))
     return list(chain(_measured(rows), published))
 
 
@@ -68,7 +68,7 @@ def _packed(reported: Reported) -> bytes:
     return json.dumps([asdict(row) for row in _reported(reported)]).encode()
 
 
-def _measured(rows: pd.DataFrame) -> Iterator[Evidence]:
+def _measured(rows: pd.DataFrame) -> Iterator[ClaimEvidence]:
     measured = rows["throughput_method"] == "measured"
     unmarked = (rows["flags"] == 0) & (rows["moderated"] == "")
     alike = (rows["conditions"] == "") & ~rows["barred"]
@@ -85,10 +85,10 @@ def _measured(rows: pd.DataFrame) -> Iterator[Evidence]:
             yield _signed(row, model)
 
 
-def _signed(row: Row, model: str) -> Evidence:
+def _signed(row: PageRow, model: str) -> ClaimEvidence:
     energy = row.figures.get("energy")
     per_user = row.figures.get("interactivity")
-    return Evidence(
+    return ClaimEvidence(
         chip=row.chip_id,
         chip_name=row.chip,
         model=model,
@@ -109,12 +109,12 @@ def _signed(row: Row, model: str) -> Evidence:
     )
 
 
-def _described(row: Row) -> tuple[str, ...]:
+def _described(row: PageRow) -> tuple[str, ...]:
     random = RANDOM if row.quality == RANDOM else ""
     return (row.chip, row.model, row.precision, row.engine, row.load, random)
 
 
-def _reported(reported: Reported) -> Iterator[Evidence]:
+def _reported(reported: Reported) -> Iterator[ClaimEvidence]:
     for section in reported.sections:
         usable = section.publisher.view == "general" and section.chip_id
         if usable and section.publisher.evidence in {"", "measured by its publisher"}:
@@ -122,7 +122,7 @@ def _reported(reported: Reported) -> Iterator[Evidence]:
                 yield from _published(section, line)
 
 
-def _published(section: Section, line: ReportedLine) -> Iterator[Evidence]:
+def _published(section: Section, line: ReportedLine) -> Iterator[ClaimEvidence]:
     model = served(line.result.model, line.result.precision)
     count = line.result.chip.count
     if not model or not count or line.flags:
@@ -138,7 +138,7 @@ def _published(section: Section, line: ReportedLine) -> Iterator[Evidence]:
 
 def _costed(
     section: Section, line: ReportedLine, cost: CostRow, model: str, count: int
-) -> Evidence:
+) -> ClaimEvidence:
     energy = line.figures.get(_ENERGY[cost.tokens])
     per_user, tpot = line.figures.get("interactivity"), line.figures.get("tpot")
     speed = per_user.value if per_user else 1000 / tpot.value if tpot else None
@@ -146,7 +146,7 @@ def _costed(
         section.chip, line.subject, line.result.precision, line.result.engine,
         line.load(_ENGLISH), section.publisher.title,
     )  # fmt: skip
-    return Evidence(
+    return ClaimEvidence(
         chip=section.chip_id,
         chip_name=section.chip,
         model=model,

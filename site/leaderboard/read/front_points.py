@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import clean
 from leaderboard.figures.conditions import conditions
-from leaderboard.figures.front import OWNED, Point
+from leaderboard.figures.front import OWNED, ConfigurationPoint
 from leaderboard.figures.rows import address
 from leaderboard.read import cache as builds
 from leaderboard.words import Words
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from leaderboard.read.reported import Reported, ReportedLine, Section
     from results.catalog import PriceSheet
     from results.economy.costs import CostRow
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.fronts import Predicted
 
 __all__ = ["NO_POINTS", "Points", "points"]
@@ -69,17 +69,17 @@ class Points:
 
     def __init__(
         self,
-        shown: Mapping[str, Sequence[Point]],
-        predicted: Callable[[str], Sequence[Point]] | None = None,
+        shown: Mapping[str, Sequence[ConfigurationPoint]],
+        predicted: Callable[[str], Sequence[ConfigurationPoint]] | None = None,
     ) -> None:
         self.shown = shown
         self._predicted = predicted or (lambda _model: ())
 
-    def of_model(self, model: str) -> list[Point]:
+    def of_model(self, model: str) -> list[ConfigurationPoint]:
         """Return the points of a model that may stand on a front, signed ones first."""
         return [*_on_fronts(self.shown.get(model, ())), *self._predicted(model)]
 
-    def of_loads_run(self) -> dict[str, list[Point]]:
+    def of_loads_run(self) -> dict[str, list[ConfigurationPoint]]:
         """Return by model every point of the loads that somebody ran, signed ones first."""
         known = {}
         for model, shown in sorted(self.shown.items()):
@@ -88,13 +88,13 @@ class Points:
             known[model] = [*shown, *others]
         return known
 
-    def of_chip(self, chip: str) -> Mapping[str, Sequence[Point]]:
+    def of_chip(self, chip: str) -> Mapping[str, Sequence[ConfigurationPoint]]:
         """Return the points of a chip by model, of models that somebody ran."""
         return self._by_chip.get(chip, {})
 
     @cached_property
-    def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[Point]]]:
-        chips: dict[str, dict[str, list[Point]]] = {}
+    def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[ConfigurationPoint]]]:
+        chips: dict[str, dict[str, list[ConfigurationPoint]]] = {}
         for model, shown in sorted(self.shown.items()):
             for point in chain(shown, self._predicted(model)):
                 chips.setdefault(point.chip, {}).setdefault(model, []).append(point)
@@ -117,17 +117,17 @@ def points(rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, sta
     prices = _Prices(sheet)
     made_of = f"{stamp} {reported.made_of}"
     made = builds.kept("fronts", made_of, partial(_packed, reported, prices))
-    shown: defaultdict[str, list[Point]] = defaultdict(list)
+    shown: defaultdict[str, list[ConfigurationPoint]] = defaultdict(list)
     for model, point in _signed(rows, prices):
         shown[model].append(point)
     for model, others in json.loads(made).items():
-        shown[model] += (Point(**fields) for fields in others)
+        shown[model] += (ConfigurationPoint(**fields) for fields in others)
     return Points(shown, cache(partial(_predicted, prices)))
 
 
 def _undominated(
-    own: Iterable[Point], figures: Callable[[Point], tuple[float, ...]]
-) -> Iterator[Point]:
+    own: Iterable[ConfigurationPoint], figures: Callable[[ConfigurationPoint], tuple[float, ...]]
+) -> Iterator[ConfigurationPoint]:
     """Yield the points that no other equals or beats in every figure, of which more is better."""
     kept: list[tuple[float, ...]] = []
     valued = ((figures(point), point) for point in own)
@@ -139,16 +139,16 @@ def _undominated(
             yield point
 
 
-def _asked_for(point: Point) -> tuple[float, ...]:
+def _asked_for(point: ConfigurationPoint) -> tuple[float, ...]:
     """Figures that a reader may limit or rank by; what nobody says meets no limit."""
     less = (*(getattr(point, name) for name in _LATENCIES), point.joules)
     lesser = (-math.inf if value is None else -value for value in less)
     return (point.rate, point.per_user, *lesser, float(point.kept))
 
 
-def _on_fronts(own: Iterable[Point]) -> Iterator[Point]:
+def _on_fronts(own: Iterable[ConfigurationPoint]) -> Iterator[ConfigurationPoint]:
     """Yield the points that no other of their chip, load and source beats in speed and rate."""
-    alike: defaultdict[tuple[str, ...], list[Point]] = defaultdict(list)
+    alike: defaultdict[tuple[str, ...], list[ConfigurationPoint]] = defaultdict(list)
     for point in own:
         alike[point.kind, point.chip, point.load, point.publisher].append(point)
     for points in alike.values():
@@ -196,7 +196,7 @@ def _packed(reported: Reported, prices: _Prices) -> bytes:
     return json.dumps(by_model).encode()
 
 
-def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
+def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, ConfigurationPoint]]:
     unmarked = (rows["flags"] == 0) & (rows["moderated"] == "") & ~rows["barred"]
     sound = rows["valid"] & unmarked
     shown = rows["throughput_method"].isin(["measured", ATTESTED])
@@ -205,7 +205,7 @@ def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
     user = own["interactivity"].fillna(1000 / own["tpot"])
     most = {f"{name}_most": own[f"{name}_high"].fillna(own[name]) for name in _LATENCIES}
     own = own.assign(user=user, **most)[_COLUMNS]
-    alike: defaultdict[tuple[str, str, str, str, int], list[Point]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str, str, str, int], list[ConfigurationPoint]] = defaultdict(list)
     models: dict[str, str] = {}
     told: Iterable[Any] = own[own["user"] > 0].itertuples(index=False)
     for row in told:
@@ -216,12 +216,12 @@ def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
         yield from ((model, point) for point in _undominated(points, _asked_for))
 
 
-def _of_row(row: Any, prices: _Prices) -> Point:
+def _of_row(row: Any, prices: _Prices) -> ConfigurationPoint:
     sheet = prices.sheet
     known = {sheet.default_class: row.rent_usd, OWNED: row.owned_usd}
     known = {name: usd for name, usd in known.items() if usd > 0}  # NaN is not
     rate = row.throughput / row.chips
-    return Point(
+    return ConfigurationPoint(
         chip=row.chip_id,
         chip_name=row.chip,
         kind="attested" if row.throughput_method == ATTESTED else "measured",
@@ -263,14 +263,14 @@ def _or_none(value: float) -> float | None:
     return value if value > 0 else None  # NaN is not
 
 
-def _of_publishers(reported: Reported, prices: _Prices) -> Iterator[tuple[str, Point]]:
+def _of_publishers(reported: Reported, prices: _Prices) -> Iterator[tuple[str, ConfigurationPoint]]:
     """Keep of each model, chip, load and publisher what no other row of it beats in both."""
     trusted = {cell.id: cell for cell in shipped().samples["tpot"].cells}
     for section in reported.sections:
         usable = section.publisher.view == "general" and section.chip_id
         if not usable or section.publisher.evidence not in {"", "measured by its publisher"}:
             continue
-        alike: defaultdict[tuple[str, str], list[Point]] = defaultdict(list)
+        alike: defaultdict[tuple[str, str], list[ConfigurationPoint]] = defaultdict(list)
         for line in section.lines:
             model = served(line.result.model, line.result.precision)
             if model and not line.flags:
@@ -282,8 +282,8 @@ def _of_publishers(reported: Reported, prices: _Prices) -> Iterator[tuple[str, P
 
 
 def _of_line(
-    section: Section, line: ReportedLine, cell: Cell | None, prices: _Prices
-) -> Iterator[Point]:
+    section: Section, line: ReportedLine, cell: ServingCell | None, prices: _Prices
+) -> Iterator[ConfigurationPoint]:
     """Yield the point of a published row, where it says how fast users are served, and how many."""
     count = line.result.chip.count
     cost = next((cost for cost in line.costs if cost.tokens == "output"), None)
@@ -304,7 +304,7 @@ def _of_line(
         return
     asked, figures = line.asked, line.figures
     joules = figures.get("energy_per_output_token of the chip")
-    yield Point(
+    yield ConfigurationPoint(
         chip=section.chip_id,
         chip_name=section.chip,
         kind="reported",
@@ -360,7 +360,7 @@ def _p99(line: ReportedLine, metric: str) -> float | None:
     return row.value if row else None
 
 
-def _predicted(prices: _Prices, model: str) -> list[Point]:
+def _predicted(prices: _Prices, model: str) -> list[ConfigurationPoint]:
     names = catalog.chips()
     return [
         _of_prediction(cheapest, model, (chip, names[chip].name), lengths, prices)
@@ -373,11 +373,11 @@ def _predicted(prices: _Prices, model: str) -> list[Point]:
 
 def _of_prediction(
     own: Predicted, model: str, of: tuple[str, str], lengths: tuple[int, int], prices: _Prices
-) -> Point:
+) -> ConfigurationPoint:
     """A prediction, which leads to the page that computes it again in the browser."""
     (chip, name), (isl, osl), layout = of, lengths, own.layout
     ranks = (("TP", layout.tp), ("DP", layout.dp), ("EP", layout.ep))
-    return Point(
+    return ConfigurationPoint(
         chip=chip,
         chip_name=name,
         kind="predicted",

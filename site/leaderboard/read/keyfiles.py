@@ -41,7 +41,7 @@ class KeyFiles:
         here = []
         for name in plain:
             if not _is_key_file(name):
-                if not registered:  # the catalogue's own notes are no concern of a reader
+                if not registered:  # the catalogue's own notes are nothing that concerns a reader
                     self.left_out.append((str(folder / name), "no key file"))
                 continue
             try:
@@ -73,7 +73,7 @@ def _read(path: Path, *, registered: bool) -> tuple[Runner, str]:
     """Read a key file; return the runner and the text to publish.
 
     Raises:
-        UserError: it is no key file, whatever it is.
+        UserError: it is not a key file, whatever it is.
     """
     try:
         text = files.read_limited(path, follow=False).decode()
@@ -84,7 +84,7 @@ def _read(path: Path, *, registered: bool) -> tuple[Runner, str]:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
     # What parsers of TOML and PEM raise on hostile text is not all declared.
     except Exception as error:
-        raise UserError(f"is no key file: {error}", where=str(path)) from error
+        raise UserError(f"is not a key file: {error}", where=str(path)) from error
     if runner.id != path.stem:
         raise UserError(f"holds id {runner.id!r}", where=str(path), expected=path.stem)
     return runner, again

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         ReportedResult,
         ReportedSource,
     )
-    from results.statement.statement import Label
+    from results.statement.statement import StatedLabel
 
 __all__ = ["PublisherLines", "Reported", "ReportedLine", "Section", "read"]
 
@@ -84,7 +84,7 @@ class ReportedLine:
     @cached_property
     def figures(self) -> Mapping[str, ReportedMeasurement]:
         """One of each metric, and of each scope of an energy, at its most telling statistic."""
-        return _told(self.result.measurements)
+        return _best_figures(self.result.measurements)
 
     @cached_property
     def costs(self) -> Sequence[CostRow]:
@@ -97,7 +97,7 @@ class ReportedLine:
         return _flags(self.result)
 
     @property
-    def asked(self) -> dict[str, Label]:
+    def asked(self) -> dict[str, StatedLabel]:
         """Labels of the result and of all its figures."""
         labels = dict(self.result.labels)
         for measurement in self.result.measurements:
@@ -135,7 +135,7 @@ class ReportedLine:
 
     @property
     def link(self) -> str:
-        """Where it was published; empty where that is no web address."""
+        """Where it was published; empty where that is not a web address."""
         url = self.result.url or ""
         return url if url.startswith(("https://", "http://")) else ""
 
@@ -224,7 +224,7 @@ class PublisherLines:
         kind: of the importer, such as "mlperf"; names the files.
         view: "mlperf" stands apart.
         evidence, cite: how they came by the figures and how to cite them; empty where nobody says.
-        refused, folded: rows of the files that are no result of their own.
+        refused, folded: rows of the files that are not a result of their own.
     """
 
     kind: str
@@ -381,7 +381,7 @@ def _chip_name(result: ReportedResult) -> str:
     return entry.name if entry else clean(result.chip.name)
 
 
-def _told(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
+def _best_figures(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
     """Return one figure of each column; the downloads have every statistic."""
     best: dict[str, ReportedMeasurement] = {}
     for figure in sorted(measurements, key=_telling):

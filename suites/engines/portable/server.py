@@ -170,7 +170,7 @@ class _Served:
         except ValueError:
             raise UserError("the body is not JSON") from None
         if not isinstance(asked, dict):
-            raise UserError("the body is no object")
+            raise UserError("the body is not an object")
         prompt = self._prompt(asked.get("prompt"))
         limit = asked.get("max_tokens", 16)
         if not isinstance(limit, int) or not 0 < limit <= self.context - len(prompt):

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["conditions"]
 
-# NVML's bits for reasons that are no fault: idle (1), and clocks set by an application (2).
+# NVML's bits for reasons that are not faults: idle (1), and clocks set by an application (2).
 _HARMLESS = 0x1 | 0x2
 # The limit of power that somebody set is reached: the board does what it was told.
 _CAPPED = 0x4

@@ -29,7 +29,7 @@ PRODUCTS = frozenset(
     }
 )
 TRANSFERS = frozenset({"host_to_device", "device_to_host"})
-# Bound by a bus or a link, which is no part of a chip's roofline.
+# Bound by a bus or a link, which is not part of a chip's roofline.
 LINKS = TRANSFERS | {"all_reduce"}
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from suites.kernels.backends.work import Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["decode", "decode_spread", "mla", "mla_spread", "prefill", "prefill_spread"]
 
@@ -33,19 +38,10 @@ def decode(
     window: int = 0,
 ) -> np.ndarray:
     """One query per sequence over its pages, as `attention.decode` states it."""
-    batch, heads, width = q.shape
-    groups = k_pages.shape[1]
-    share, out = heads // groups, np.empty(q.shape)
-    for sequence in range(batch):
-        seen = _seen(table[sequence].size * k_pages.shape[2], sequence, lengths, window)
-        for group in range(groups):
-            mine = slice(group * share, (group + 1) * share)
-            keys, values = (
-                pages[table[sequence], group].reshape(-1, width)[seen]
-                for pages in (k_pages, v_pages)
-            )
-            sink = None if sinks is None else sinks[mine]
-            out[sequence, mine] = _attend(q[sequence, mine], keys, values, width**-0.5, sink=sink)
+    out = np.empty(q.shape)
+    groups = _grouped(q, k_pages, v_pages, table, lengths=lengths, sinks=sinks, window=window)
+    for at, keys, values, sink in groups:
+        out[at] = _attend(q[at], keys, values, q.shape[-1] ** -0.5, sink=sink)
     return out
 
 
@@ -84,20 +80,11 @@ def decode_spread(
     window: int = 0,
 ) -> Spread:
     """As `_spread`, a key-value head of a sequence at a time."""
-    batch, heads, width = q.shape
-    groups = k_pages.shape[1]
-    share, parts = heads // groups, []
-    for sequence in range(batch):
-        seen = _seen(table[sequence].size * k_pages.shape[2], sequence, lengths, window)
-        for group in range(groups):
-            mine = slice(group * share, (group + 1) * share)
-            keys, values = (
-                pages[table[sequence], group].reshape(-1, width)[seen]
-                for pages in (k_pages, v_pages)
-            )
-            out = reference[sequence, mine]
-            sink = None if sinks is None else sinks[mine]
-            parts.append(_spread(out, q[sequence, mine], keys, values, width**-0.5, sink=sink))
+    groups = _grouped(q, k_pages, v_pages, table, lengths=lengths, sinks=sinks, window=window)
+    parts = [
+        _spread(reference[at], q[at], keys, values, q.shape[-1] ** -0.5, sink=sink)
+        for at, keys, values, sink in groups
+    ]
     return _joined(parts, reference.shape)
 
 
@@ -116,6 +103,31 @@ def mla_spread(
         latent = pages[table[sequence]].reshape(-1, pages.shape[-1])
         parts.append(_spread(reference[sequence], q[sequence], latent, latent[:, :rank], scale))
     return _joined(parts, reference.shape)
+
+
+def _grouped(
+    q: np.ndarray,
+    k_pages: np.ndarray,
+    v_pages: np.ndarray,
+    table: np.ndarray,
+    *,
+    lengths: np.ndarray | None,
+    sinks: np.ndarray | None,
+    window: int,
+) -> Iterator[tuple[tuple[int, slice], np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Of each key-value head of a sequence: place of its queries, keys and values seen, sinks."""
+    batch, heads, width = q.shape
+    groups = k_pages.shape[1]
+    share = heads // groups
+    for sequence in range(batch):
+        seen = _seen(table[sequence].size * k_pages.shape[2], sequence, lengths, window)
+        for group in range(groups):
+            queries = slice(group * share, (group + 1) * share)
+            keys, values = (
+                pages[table[sequence], group].reshape(-1, width)[seen]
+                for pages in (k_pages, v_pages)
+            )
+            yield (sequence, queries), keys, values, None if sinks is None else sinks[queries]
 
 
 def _attend(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["copy_works", "read_works", "triad_works"]
 
-# Exact in every dtype, so that its own rounding is no error, and no special case of a library.
+# Exact in every dtype, so that its own rounding is not an error, and no special case of a library.
 _SCALE = 1.25
 _ROUNDED_ONCE = Rounding()
 

@@ -6,7 +6,7 @@ the clock starts; the clock, the references and the gates are in this process; e
 inputs and a poisoned output of its own, and every output is checked, once its process is stopped
 again: work that is lazy, left to a thread or done for another call is missing there.
 
-This is no sandbox: the file is code that its user chose to run, with their rights.
+This is not a sandbox: the file is code that its user chose to run, with their rights.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class _Trial:
             right = backend.get(self._case.run(backend, **operands, **work.parameters))
             off = backend.get(outputs[number]) - right
             size = float(np.linalg.norm(right))
-            if not np.linalg.norm(off) <= _COARSE * size:  # NaN is no answer either
+            if not np.linalg.norm(off) <= _COARSE * size:  # NaN is not an answer either
                 raise CheckError(
                     f"wrong output: call {number + 1} of {len(inputs)} was not computed",
                     where=self._case.name,

@@ -20,14 +20,14 @@ def quantized(matrix: NDArray[np.float32], kind: GGMLQuantizationType) -> NDArra
     """Return rows as they are stored: halves of `F16`, else the bytes of blocks.
 
     Raises:
-        ValueError: a row is no whole number of blocks.
+        ValueError: a row is not a whole number of blocks.
     """
     if kind is GGMLQuantizationType.F16:
         return matrix.astype(np.float16)
     rows, columns = matrix.shape
     block, size = GGML_QUANT_SIZES[kind]
     if columns % block:
-        raise ValueError(f"rows of {columns} numbers are no blocks of {block}")
+        raise ValueError(f"rows of {columns} numbers are not blocks of {block}")
     source = np.ascontiguousarray(matrix, dtype=np.float32)
     stored = np.empty((rows, columns // block * size), dtype=np.uint8)
     written = _chunk()(int(kind), source.ctypes.data, stored.ctypes.data, 0, rows, columns, None)

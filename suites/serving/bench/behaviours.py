@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["BEHAVIOURS", "INPUT_TOKENS", "STEP_MS", "TOKENS", "Behaviour"]
+__all__ = ["BEHAVIOURS", "INPUT_TOKENS", "STEP_MS", "TOKENS", "ScriptedAnswer"]
 
 INPUT_TOKENS = 64
 TOKENS = 128
@@ -28,12 +28,12 @@ _DONE = b"data: [DONE]\n\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 
 # What arrives when: ms after the request, and bytes or events.
-Arrival = tuple[float, bytes]
-Timeline = list[tuple[float, list[bytes]]]
+TimedBytes = tuple[float, bytes]
+TimedEvents = list[tuple[float, list[bytes]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class ScriptedAnswer:
     """One way to answer a request for 128 tokens.
 
     Attributes:
@@ -51,7 +51,7 @@ class Behaviour:
     """
 
     name: str
-    sent: tuple[Arrival, ...]
+    sent: tuple[TimedBytes, ...]
     verdict: Literal["right", "void", "refused"] = "right"
     because: str = ""
     then: Literal["keep", "close", "reset"] = "keep"
@@ -92,11 +92,11 @@ def _usage(tokens: Any = TOKENS, *, prompt: Any = INPUT_TOKENS, **details: Any) 
     return _event({"id": "chatcmpl-1", "choices": [], "usage": counted})
 
 
-def _each(kind: str = "content", tokens: Iterable[int] = range(TOKENS)) -> Timeline:
+def _each(kind: str = "content", tokens: Iterable[int] = range(TOKENS)) -> TimedEvents:
     return [(_at(n), [_delta({kind: _word(n)})]) for n in tokens]
 
 
-def _merged(sizes: Sequence[int], *, counting: bool = False) -> Timeline:
+def _merged(sizes: Sequence[int], *, counting: bool = False) -> TimedEvents:
     """Fragments of so many tokens, each sent when its last token is there."""
     made, timeline = 0, []
     for size in sizes:
@@ -110,13 +110,13 @@ def _merged(sizes: Sequence[int], *, counting: bool = False) -> Timeline:
 def _of_vllm(texts: Sequence[str], **more: Any) -> bytes:
     """An event as vLLM 0.32.0 sends it for /v1/completions, of the tokens so far."""
     fields = ("logprobs", "finish_reason", "stop_reason", "prompt_token_ids", "token_ids")
-    said = {"index": 0, "text": texts[-1], **dict.fromkeys(fields)}
+    choice = {"index": 0, "text": texts[-1], **dict.fromkeys(fields)}
     counted = {"prompt_tokens": INPUT_TOKENS, "total_tokens": INPUT_TOKENS + len(texts)}
     usage = counted | {"completion_tokens": len(texts)}
-    return _event({"object": "text_completion", "choices": [said | more], "usage": usage})
+    return _event({"object": "text_completion", "choices": [choice | more], "usage": usage})
 
 
-def _late_vllm() -> Timeline:
+def _late_vllm() -> TimedEvents:
     """Counts in every event, keeps half a character back, and joins tokens when it is late."""
     timeline, texts, shown = [], [], ""
     for number in range(TOKENS):
@@ -131,7 +131,7 @@ def _late_vllm() -> Timeline:
     return _ended(timeline, _usage(total_tokens=INPUT_TOKENS + TOKENS, **details))
 
 
-def _kept_back(size: int) -> Timeline:
+def _kept_back(size: int) -> TimedEvents:
     """A gateway that lets so many events wait and sends them together."""
     events = [event for _, events in _each() for event in events]
     return [
@@ -140,7 +140,7 @@ def _kept_back(size: int) -> Timeline:
     ]
 
 
-def _ended(timeline: Timeline, *behind: bytes) -> Timeline:
+def _ended(timeline: TimedEvents, *behind: bytes) -> TimedEvents:
     """Finish a timeline as servers do: what stands `behind` the last token, then [DONE]."""
     return [*timeline, (timeline[-1][0], [*behind, _DONE])]
 
@@ -149,7 +149,7 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _chunks(timeline: Timeline, head: str = _CHUNKED) -> tuple[Arrival, ...]:
+def _chunks(timeline: TimedEvents, head: str = _CHUNKED) -> tuple[TimedBytes, ...]:
     """On the wire: a chunk an event, the head with the first event, the end with the last."""
     wire = [(ms, b"".join(map(_chunk, events))) for ms, events in timeline]
     wire[0] = (wire[0][0], head.encode() + wire[0][1])
@@ -157,27 +157,27 @@ def _chunks(timeline: Timeline, head: str = _CHUNKED) -> tuple[Arrival, ...]:
     return tuple(wire)
 
 
-def _plain(timeline: Timeline, head: str) -> tuple[Arrival, ...]:
+def _plain(timeline: TimedEvents, head: str) -> tuple[TimedBytes, ...]:
     """On the wire without chunks."""
     wire = [(ms, b"".join(events)) for ms, events in timeline]
     return ((wire[0][0], head.encode() + wire[0][1]), *wire[1:])
 
 
-def _changed(old: bytes, new: bytes) -> tuple[Arrival, ...]:
+def _changed(old: bytes, new: bytes) -> tuple[TimedBytes, ...]:
     """The usual answer with some bytes exchanged everywhere; chunks are counted afterwards."""
     return _chunks([(ms, [e.replace(old, new) for e in es]) for ms, es in _USUAL])
 
 
-def _on_the_wire(old: bytes, new: bytes) -> tuple[Arrival, ...]:
+def _on_the_wire(old: bytes, new: bytes) -> tuple[TimedBytes, ...]:
     return tuple((ms, data.replace(old, new)) for ms, data in _chunks(_USUAL))
 
 
-def _whole(ms: float, head: str, body: bytes) -> tuple[Arrival, ...]:
+def _whole(ms: float, head: str, body: bytes) -> tuple[TimedBytes, ...]:
     """An answer in one piece, with its length."""
     return ((ms, f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body),)
 
 
-def _cut(wire: tuple[Arrival, ...], size: int) -> tuple[Arrival, ...]:
+def _cut(wire: tuple[TimedBytes, ...], size: int) -> tuple[TimedBytes, ...]:
     """The same bytes in pieces of at most `size`, those of one moment behind one another."""
     return tuple(
         (ms, data[start : start + size]) for ms, data in wire for start in range(0, len(data), size)
@@ -185,21 +185,23 @@ def _cut(wire: tuple[Arrival, ...], size: int) -> tuple[Arrival, ...]:
 
 
 _ROLE = (40.0, [_delta({"role": "assistant", "content": ""})])
-_USUAL: Timeline = _ended([_ROLE, *_each()], _usage())
-_UNTOLD: Timeline = _ended(_each())
+_USUAL: TimedEvents = _ended([_ROLE, *_each()], _usage())
+_UNTOLD: TimedEvents = _ended(_each())
 _STOP = _delta({}, finish="stop")
 
 
-def _right(name: str, timeline: Timeline, **more: Any) -> Behaviour:
-    return Behaviour(name=name, sent=_chunks(timeline), **more)
+def _right(name: str, timeline: TimedEvents, **more: Any) -> ScriptedAnswer:
+    return ScriptedAnswer(name=name, sent=_chunks(timeline), **more)
 
 
-def _void(name: str, timeline: Timeline, because: str, **more: Any) -> Behaviour:
-    return Behaviour(name=name, sent=_chunks(timeline), verdict="void", because=because, **more)
+def _void(name: str, timeline: TimedEvents, because: str, **more: Any) -> ScriptedAnswer:
+    return ScriptedAnswer(
+        name=name, sent=_chunks(timeline), verdict="void", because=because, **more
+    )
 
 
-def _refused(name: str, sent: tuple[Arrival, ...], because: str, **more: Any) -> Behaviour:
-    return Behaviour(name=name, sent=sent, verdict="refused", because=because, **more)
+def _refused(name: str, sent: tuple[TimedBytes, ...], because: str, **more: Any) -> ScriptedAnswer:
+    return ScriptedAnswer(name=name, sent=sent, verdict="refused", because=because, **more)
 
 
 def _tool(number: int) -> dict[str, Any]:
@@ -543,11 +545,11 @@ _PACE = (
         [(ms + 2_950, es) for ms, es in _ended(_each(), _usage())],
         ttft_ms=3_000.0,
     ),
-    Behaviour(
+    ScriptedAnswer(
         name="sends its head at once and its first event later",
         sent=((5.0, _CHUNKED.encode()), *_chunks(_ended(_each(), _usage()), head="")),
     ),
-    Behaviour(
+    ScriptedAnswer(
         name="says that it is working before its first token",
         sent=_chunks([(20.0, [b": OPENROUTER PROCESSING\n\n"]), *_USUAL]),
     ),
@@ -560,7 +562,7 @@ _PACE = (
 )
 
 
-def _events_in_thirds() -> Timeline:
+def _events_in_thirds() -> TimedEvents:
     """Every event over three chunks, all of one moment."""
     return [
         (ms, [e[at : at + len(e) // 3 + 1] for e in es for at in range(0, len(e), len(e) // 3 + 1)])
@@ -568,13 +570,13 @@ def _events_in_thirds() -> Timeline:
     ]
 
 
-def _interim(status: str) -> tuple[Arrival, ...]:
+def _interim(status: str) -> tuple[TimedBytes, ...]:
     (ms, first), *rest = _chunks(_USUAL)
     return ((ms, f"HTTP/1.1 {status}\r\nLink: </a>\r\n\r\n".encode() + first), *rest)
 
 
-def _wire(name: str, sent: tuple[Arrival, ...], **more: Any) -> Behaviour:
-    return Behaviour(name=name, sent=sent, **more)
+def _wire(name: str, sent: tuple[TimedBytes, ...], **more: Any) -> ScriptedAnswer:
+    return ScriptedAnswer(name=name, sent=sent, **more)
 
 
 _LENGTH = sum(len(event) for _, events in _USUAL for event in events)
@@ -640,7 +642,7 @@ _FRAMES = (
 )
 
 
-def _until(ms: float) -> tuple[Arrival, ...]:
+def _until(ms: float) -> tuple[TimedBytes, ...]:
     """The usual answer, cut off at a time."""
     return tuple((at, data) for at, data in _chunks(_USUAL) if at < ms)
 
@@ -760,13 +762,13 @@ def _typed(kind: str, **more: Any) -> bytes:
     return f"event: {kind}\n".encode() + _event({"type": kind, "sequence_number": 1, **more})
 
 
-def _deltas(kind: str, tokens: Iterable[int] = range(TOKENS)) -> Timeline:
+def _deltas(kind: str, tokens: Iterable[int] = range(TOKENS)) -> TimedEvents:
     return [(_at(n), [_typed(f"response.{kind}.delta", delta=_word(n))]) for n in tokens]
 
 
 def _responded(
-    timeline: Timeline, kind: str = "response.completed", **response: dict[str, Any]
-) -> Timeline:
+    timeline: TimedEvents, kind: str = "response.completed", **response: dict[str, Any]
+) -> TimedEvents:
     """As the Responses API begins and ends; it has no [DONE]."""
     begun = [_typed("response.created", response={}), _typed("response.in_progress", response={})]
     counted = {"input_tokens": INPUT_TOKENS, "output_tokens": TOKENS}
@@ -834,7 +836,7 @@ _RESPONSES = (
     _refused("stops there without an end", _chunks(_deltas("output_text")), "no_done"),
 )
 
-BEHAVIOURS: tuple[Behaviour, ...] = (
+BEHAVIOURS: tuple[ScriptedAnswer, ...] = (
     *_COUNTS,
     *_TEXTS,
     *_PACE,

@@ -280,11 +280,11 @@ def ratios(results: Sequence[Comparison]) -> list[str]:
     ran = {(r.client, r.streams): r for r in results if not r.problem}
     lines = []
     for streams in dict.fromkeys(r.streams for r in results):
-        if not (ours := ran.pop(("fenmark", streams), None)):
+        if not (fenmark := ran.pop(("fenmark", streams), None)):
             continue
         others = [r for (_, count), r in ran.items() if count == streams]
         cpu = [
-            f"{ours.cpu_ms_per_1000_events / r.cpu_ms_per_1000_events:.2g} × {_named(r)}"
+            f"{fenmark.cpu_ms_per_1000_events / r.cpu_ms_per_1000_events:.2g} × {_named(r)}"
             for r in others
         ]
         lines += [f"{streams} streams, CPU of an event: ours is {', '.join(cpu)}"] * bool(cpu)

@@ -26,11 +26,11 @@ from suites.client.request import Request
 from suites.serving.bench.goals import goal
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.load.arrivals import due_times_s
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.load.point import Point
 from suites.serving.load.timeline import timeline
 from suites.serving.run import facts_of
-from suites.serving.search import Search, Tried, bracket, next_load
+from suites.serving.search import LoadSearch, Tried, bracket, next_load
 from suites.serving.series import series_of
 from suites.serving.summary import summarize
 
@@ -110,7 +110,7 @@ def measured(queue: KnownQueue, rate: float, requests: int, seed: int) -> CellRe
         _request(index, round(sent * 1e9), round(first * 1e9), measured=index >= ramp)
         for index, (sent, first) in enumerate(zip(began_s, first_s, strict=True))
     ]
-    outcome = Outcome(
+    outcome = LoadOutcome(
         requests=answers,
         start_ns=answers[ramp].intended_ns,
         end_ns=max(answer.ended_ns for answer in answers),
@@ -233,7 +233,7 @@ def search(
     requests: int = 300_000,
 ) -> Searched:
     """Let our search find the highest rate at which `share` of the requests meets the limit."""
-    plan = Search(by="rate", start=start, most=1e6, share=share)
+    plan = LoadSearch(by="rate", start=start, most=1e6, share=share)
     seen: list[Tried] = []
     while (rate := next_load(plan, seen)) is not None:
         seen.append(_tried(queue, rate, limit_ms, requests, seed + len(seen)))
@@ -265,7 +265,9 @@ _LEAST_HELD, _MOST_OFF = 0.9, 0.03
 
 def steps() -> tuple[list[Coverage], list[Searched]]:
     """Everything the table shows."""
-    covered = [one for use, requests in _USES for one in coverage(_QUEUE, use, requests=requests)]
+    covered = [
+        result for use, requests in _USES for result in coverage(_QUEUE, use, requests=requests)
+    ]
     return covered, [search(_QUEUE, limit_ms=_LIMIT_MS, seed=1000 * seed) for seed in _SEEDS]
 
 
@@ -277,15 +279,21 @@ def print_table(covered: Sequence[Coverage], searched: Sequence[Searched]) -> No
 
     terminal = Terminal(piped=150)
     table = Table("of capacity", "TTFT", "true, ms", "intervals that hold it", "width", box=None)
-    for one in covered:
-        held = f"{one.held} of {one.runs}"
-        width = f"{one.width:.0%}"
-        table.add_row(f"{one.use:.0%}", f"p{one.percentile:g}", f"{one.true_ms:.1f}", held, width)
+    for at_use in covered:
+        held = f"{at_use.held} of {at_use.runs}"
+        width = f"{at_use.width:.0%}"
+        table.add_row(
+            f"{at_use.use:.0%}",
+            f"p{at_use.percentile:g}",
+            f"{at_use.true_ms:.1f}",
+            held,
+            width,
+        )
     terminal.show(table)
     table = Table("searched rate", "true knee", "error", "loads", "requests each", box=None)
-    for found in searched:
-        ends = f"{found.rate:.4g}", f"{found.knee:.4g}", f"{found.error:+.1%}"
-        table.add_row(*ends, str(found.loads), f"{found.requests:,}")
+    for trial in searched:
+        ends = f"{trial.rate:.4g}", f"{trial.knee:.4g}", f"{trial.error:+.1%}"
+        table.add_row(*ends, str(trial.loads), f"{trial.requests:,}")
     terminal.show(table)
     for line in goals(covered, searched):
         terminal.say(line)
@@ -293,8 +301,8 @@ def print_table(covered: Sequence[Coverage], searched: Sequence[Searched]) -> No
 
 def goals(covered: Sequence[Coverage], searched: Sequence[Searched]) -> list[str]:
     """Say of each number that is to be reached whether it was."""
-    held = min(one.held / one.runs for one in covered)
-    furthest = max(abs(found.error) for found in searched)
+    held = min(at_use.held / at_use.runs for at_use in covered)
+    furthest = max(abs(trial.error) for trial in searched)
     return [
         goal(
             f"intervals hold the truth in {held:.0%} of the runs at least",

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import CheckError, UserError
 from suites.engines.process import EngineProcess
-from suites.serving.bench.odd_server import BEHAVIOURS, Behaviour
+from suites.serving.bench.odd_server import BEHAVIOURS, ServerBehaviour
 from suites.serving.bench.peers import OFFLINE, Peers, write_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["CLIENTS", "Ask", "Misled", "Reporter", "judge", "misled", "print_table"]
+__all__ = ["CLIENTS", "LoadAsk", "Misled", "Reporter", "judge", "misled", "print_table"]
 
 _STREAMS, _REQUESTS, _TOKENS, _INPUT = 8, 24, 60, 32
 _OPEN_REQUESTS = 60
@@ -39,7 +39,7 @@ _RIGHT = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class LoadAsk:
     """What every client is to do: `streams` at a time, or `rate` a second where there is one."""
 
     streams: int = _STREAMS
@@ -64,7 +64,7 @@ class Reporter:
     name: str
     package: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
-    command: Callable[[str, Ask, Path], list[str]]
+    command: Callable[[str, LoadAsk, Path], list[str]]
     read: Callable[[str, Path], dict[str, Any]]
 
 
@@ -115,9 +115,9 @@ def misled(peers: Peers, clients: Sequence[Reporter]) -> list[Misled]:
     ]
 
 
-def _measure(client: Reporter, python: str, of: Behaviour) -> Misled:
+def _measure(client: Reporter, python: str, of: ServerBehaviour) -> Misled:
     blank = Misled(client=client.name, behaviour=of.name)
-    ask = Ask(rate=of.rate, requests=_OPEN_REQUESTS if of.rate else _REQUESTS)
+    ask = LoadAsk(rate=of.rate, requests=_OPEN_REQUESTS if of.rate else _REQUESTS)
     with tempfile.TemporaryDirectory(prefix="fenmark-misled-") as name:
         folder, log = Path(name), Path(name, "log")
         command = [sys.executable, "-m", "suites.serving.bench.odd_server"]
@@ -136,7 +136,7 @@ def _measure(client: Reporter, python: str, of: Behaviour) -> Misled:
 
 
 def judge(
-    blank: Misled, of: Behaviour, reported: dict[str, Any], lines: Sequence[dict[str, Any]]
+    blank: Misled, of: ServerBehaviour, reported: dict[str, Any], lines: Sequence[dict[str, Any]]
 ) -> Misled:
     """Hold what a client says against what its server did.
 
@@ -163,7 +163,7 @@ def judge(
     )
 
 
-def _run(client: Reporter, python: str, url: str, ask: Ask, folder: Path) -> dict[str, Any]:
+def _run(client: Reporter, python: str, url: str, ask: LoadAsk, folder: Path) -> dict[str, Any]:
     out = folder / "out"
     with out.open("w") as stdout, (folder / "err").open("w") as stderr:
         try:
@@ -188,8 +188,8 @@ def _run(client: Reporter, python: str, url: str, ask: Ask, folder: Path) -> dic
 # Ours and the plain one run in processes of their own like the others: `--as NAME`.
 
 
-def _self(name: str) -> Callable[[str, Ask, Path], list[str]]:
-    def command(url: str, ask: Ask, _: Path) -> list[str]:
+def _self(name: str) -> Callable[[str, LoadAsk, Path], list[str]]:
+    def command(url: str, ask: LoadAsk, _: Path) -> list[str]:
         asked = json.dumps(asdict(ask))
         return ["-m", "suites.serving.bench.misled", "--as", name, "--url", url, "--ask", asked]
 
@@ -197,11 +197,11 @@ def _self(name: str) -> Callable[[str, Ask, Path], list[str]]:
 
 
 def _last_line(out: str, _: Path) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-    return said
+    summary: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
+    return summary
 
 
-def _ours(url: str, ask: Ask) -> dict[str, Any]:
+def _fenmark_says(url: str, ask: LoadAsk) -> dict[str, Any]:
     """As a run does it: a preflight request, a fresh seed, and what makes a figure invalid."""
     import secrets
 
@@ -233,7 +233,7 @@ def _ours(url: str, ask: Ask) -> dict[str, Any]:
     }
 
 
-def _plain(url: str, ask: Ask) -> dict[str, Any]:
+def _plain(url: str, ask: LoadAsk) -> dict[str, Any]:
     """As scripts do it: first and last event with a choice, over the tokens that usage counts.
 
     The same prompts each time, as from a file.
@@ -244,11 +244,13 @@ def _plain(url: str, ask: Ask) -> dict[str, Any]:
     body = {"model": "odd", "max_tokens": ask.tokens, "stream": True}
     body["stream_options"] = {"include_usage": True}
 
-    async def one(client: httpx.AsyncClient, number: int) -> None:
+    async def request(client: httpx.AsyncClient, number: int) -> None:
         prompt = [number] * ask.input_tokens
         times, tokens, sent = [], 0, time.perf_counter()
-        async with client.stream("POST", "/v1/completions", json={**body, "prompt": prompt}) as got:
-            async for line in got.aiter_lines():
+        async with client.stream(
+            "POST", "/v1/completions", json={**body, "prompt": prompt}
+        ) as response:
+            async for line in response.aiter_lines():
                 if not line.startswith("data: {"):
                     continue
                 event = json.loads(line[6:])
@@ -263,14 +265,14 @@ def _plain(url: str, ask: Ask) -> dict[str, Any]:
             if ask.rate:
                 tasks = []
                 for number in range(ask.requests):
-                    tasks.append(asyncio.create_task(one(client, number)))
+                    tasks.append(asyncio.create_task(request(client, number)))
                     await asyncio.sleep(1 / ask.rate)
                 await asyncio.gather(*tasks)
                 return
 
             async def stream(place: int) -> None:
                 for number in range(place, ask.requests, ask.streams):
-                    await one(client, number)
+                    await request(client, number)
 
             await asyncio.gather(*(stream(place) for place in range(ask.streams)))
 
@@ -282,7 +284,7 @@ def _plain(url: str, ask: Ask) -> dict[str, Any]:
 # Peers.
 
 
-def _prompts(folder: Path, ask: Ask, field: str, **more: Any) -> str:
+def _prompts(folder: Path, ask: LoadAsk, field: str, **more: Any) -> str:
     """As many prompts as requests, of which no two begin alike."""
     path = folder / "prompts.jsonl"
     texts = (f"{number} " + "word " * (ask.input_tokens - 1) for number in range(ask.requests))
@@ -290,7 +292,7 @@ def _prompts(folder: Path, ask: Ask, field: str, **more: Any) -> str:
     return str(path)
 
 
-def _aiperf(url: str, ask: Ask, folder: Path) -> list[str]:
+def _aiperf(url: str, ask: LoadAsk, folder: Path) -> list[str]:
     load = ["--request-rate", str(ask.rate)] if ask.rate else ["--concurrency", str(ask.streams)]
     return [
         *("-m", "aiperf", "profile", "-m", "odd", "--url", url, "--ui", "none", *load),
@@ -311,7 +313,7 @@ def _read_aiperf(_: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _guidellm(url: str, ask: Ask, folder: Path) -> list[str]:
+def _guidellm(url: str, ask: LoadAsk, folder: Path) -> list[str]:
     prompts = _prompts(folder, ask, "prompt", output_tokens_count=ask.tokens)
     load = (
         f"kind=constant,rate={ask.rate}" if ask.rate else f"kind=concurrent,streams={ask.streams}"
@@ -335,7 +337,7 @@ def _read_guidellm(_: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _random(ask: Ask) -> list[str]:
+def _random(ask: LoadAsk) -> list[str]:
     """Options that vLLM's and SGLang's benchmark share."""
     load = ["--request-rate", str(ask.rate)] if ask.rate else ["--max-concurrency"]
     load += [] if ask.rate else [str(ask.streams)]
@@ -343,7 +345,7 @@ def _random(ask: Ask) -> list[str]:
     return ["--model", "odd", "--num-prompts", str(ask.requests), *sizes, *load]
 
 
-def _vllm(url: str, ask: Ask, folder: Path) -> list[str]:
+def _vllm(url: str, ask: LoadAsk, folder: Path) -> list[str]:
     return [
         *("-m", "vllm.entrypoints.cli.main", "bench", "serve", "--backend", "openai"),
         *(
@@ -359,7 +361,7 @@ def _vllm(url: str, ask: Ask, folder: Path) -> list[str]:
     ]
 
 
-def _sglang(url: str, ask: Ask, folder: Path) -> list[str]:
+def _sglang(url: str, ask: LoadAsk, folder: Path) -> list[str]:
     return [
         *("-m", "sglang.bench_serving", "--backend", "sglang-oai", "--base-url", url),
         *("--tokenizer", write_tokenizer(folder), "--dataset-name", "random-ids", *_random(ask)),
@@ -387,7 +389,10 @@ CLIENTS = (
     Reporter(name="guidellm", package="guidellm", command=_guidellm, read=_read_guidellm),
     Reporter(name="aiperf", package="aiperf", command=_aiperf, read=_read_aiperf),
 )
-_OWN: dict[str, Callable[[str, Ask], dict[str, Any]]] = {"fenmark": _ours, "httpx": _plain}
+_OWN: dict[str, Callable[[str, LoadAsk], dict[str, Any]]] = {
+    "fenmark": _fenmark_says,
+    "httpx": _plain,
+}
 
 
 def print_table(results: Sequence[Misled]) -> None:
@@ -423,7 +428,7 @@ def _main() -> None:
     options = parser.parse_args()
     if options.client:
         with suppress(BrokenPipeError):
-            print(json.dumps(_OWN[options.client](options.url, Ask(**json.loads(options.ask)))))
+            print(json.dumps(_OWN[options.client](options.url, LoadAsk(**json.loads(options.ask)))))
         return
     names = options.clients.split(",") if options.clients else [c.name for c in CLIENTS]
     try:

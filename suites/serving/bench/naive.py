@@ -20,19 +20,19 @@ from urllib.parse import urlsplit
 __all__: list[str] = []
 
 Body = dict[str, Any]
-Answer = tuple[int, list[tuple[int, int]]]  # sent, then (seen, truly sent) of each token
+AnswerTimes = tuple[int, list[tuple[int, int]]]  # sent, then (seen, truly sent) of each token
 
 _ROUNDS = 3  # the first one warms connections and is not counted
 _TRULY_SENT = re.compile(rb'"text":" (\d+)"')
 
 
-async def _httpx(url: str, streams: int, body: Body) -> list[Answer]:
+async def _httpx(url: str, streams: int, body: Body) -> list[AnswerTimes]:
     import httpx
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(timeout=600, limits=limits) as client:
 
-        async def ask() -> Answer:
+        async def ask() -> AnswerTimes:
             sent = time.monotonic_ns()
             async with client.stream("POST", url, json=body) as response:
                 return sent, [
@@ -42,14 +42,14 @@ async def _httpx(url: str, streams: int, body: Body) -> list[Answer]:
         return await _rounds(ask, streams)
 
 
-async def _aiohttp(url: str, streams: int, body: Body) -> list[Answer]:
+async def _aiohttp(url: str, streams: int, body: Body) -> list[AnswerTimes]:
     import aiohttp  # type: ignore[import-not-found] # installed by compare, elsewhere
 
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
 
-        async def ask() -> Answer:
+        async def ask() -> AnswerTimes:
             sent = time.monotonic_ns()
             async with client.post(url, json=body) as response:
                 tokens = [
@@ -62,7 +62,7 @@ async def _aiohttp(url: str, streams: int, body: Body) -> list[Answer]:
         return await _rounds(ask, streams)
 
 
-async def _bare(url: str, streams: int, body: Body) -> list[Answer]:
+async def _bare(url: str, streams: int, body: Body) -> list[AnswerTimes]:
     parts, content = urlsplit(url), json.dumps(body).encode()
     host, port = parts.hostname or "", parts.port or 80
     head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(content)}"
@@ -107,8 +107,8 @@ def _seen(line: str) -> tuple[int, int] | None:
     return (now, int(message["choices"][0]["text"])) if message["choices"] else None
 
 
-async def _rounds(ask: Any, streams: int) -> list[Answer]:
-    async def stream() -> list[Answer]:
+async def _rounds(ask: Any, streams: int) -> list[AnswerTimes]:
+    async def stream() -> list[AnswerTimes]:
         return [await ask() for _ in range(_ROUNDS)][1:]
 
     return [

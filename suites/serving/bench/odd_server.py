@@ -16,11 +16,11 @@ from typing import Any
 
 from suites.engines.process import die_with_parent, say
 
-__all__ = ["BEHAVIOURS", "Behaviour"]
+__all__ = ["BEHAVIOURS", "ServerBehaviour"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class ServerBehaviour:
     """How a server answers.
 
     Attributes:
@@ -48,20 +48,20 @@ class Behaviour:
 
 
 BEHAVIOURS = (
-    Behaviour(name="in turn"),
-    Behaviour(name="empty tail", real=0.25),
-    Behaviour(name="three tokens an event", tokens_an_event=3),
-    Behaviour(name="bursts", held=8),
-    Behaviour(name="cache", cached_ttft_ms=20.0, twice=True),
+    ServerBehaviour(name="in turn"),
+    ServerBehaviour(name="empty tail", real=0.25),
+    ServerBehaviour(name="three tokens an event", tokens_an_event=3),
+    ServerBehaviour(name="bursts", held=8),
+    ServerBehaviour(name="cache", cached_ttft_ms=20.0, twice=True),
     # One at a time, for 100 + 59 ms: 6.3 a second, and half more is asked.
-    Behaviour(name="overload", ttft_ms=100.0, itl_ms=1.0, at_a_time=1, rate=9.0),
+    ServerBehaviour(name="overload", ttft_ms=100.0, itl_ms=1.0, at_a_time=1, rate=9.0),
 )
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _END = b"data: [DONE]\n\n"
 
 
-class _Server:
-    def __init__(self, behaviour: Behaviour, log: Path) -> None:
+class _OddServer:
+    def __init__(self, behaviour: ServerBehaviour, log: Path) -> None:
         self._of = behaviour
         self._log = log.open("w", buffering=1)
         self._known: set[str] = set()
@@ -158,7 +158,7 @@ async def _main() -> None:
     die_with_parent()
     behaviour = next(of for of in BEHAVIOURS if of.name == options.behaviour)
     served = await asyncio.start_server(
-        _Server(behaviour, options.log).serve, "127.0.0.1", 0, backlog=1024, limit=2**24
+        _OddServer(behaviour, options.log).serve, "127.0.0.1", 0, backlog=1024, limit=2**24
     )
     say({"url": f"http://127.0.0.1:{served.sockets[0].getsockname()[1]}"})
     await served.serve_forever()

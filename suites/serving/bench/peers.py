@@ -140,7 +140,7 @@ class Peers:
         if not package:
             return ""
         look = f"from importlib.metadata import version; print(version({package!r}))"
-        out, problem = _told([self.python(client), "-c", look], _LOOK_LIMIT_S)
+        out, problem = _ran([self.python(client), "-c", look], _LOOK_LIMIT_S)
         return "" if problem else out.strip()
 
     def missing(self, client: _Packaged) -> str:
@@ -161,13 +161,13 @@ class Peers:
             [str(home / "bin" / "python"), "-m", "pip", "install", "-q", client.package],
         )
         for step in steps:
-            _, problem = _told(step, _INSTALL_LIMIT_S)
+            _, problem = _ran(step, _INSTALL_LIMIT_S)
             if problem:
                 return f"cannot install: {problem}"
         return ""
 
 
-def _told(command: Sequence[str], limit_s: float) -> tuple[str, str]:
+def _ran(command: Sequence[str], limit_s: float) -> tuple[str, str]:
     """Run a command to its end: what it printed, and what went wrong, "" for nothing."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
@@ -214,7 +214,7 @@ print(json.dumps({"answers": [
 """
 
 
-def _ours(url: str, streams: int, _: Path) -> list[str]:
+def _fenmark(url: str, streams: int, _: Path) -> list[str]:
     return ["-c", _OURS, url, str(streams), str(TOKENS), str(ROUNDS)]
 
 
@@ -348,7 +348,7 @@ def _read_details(prefix: str) -> Callable[[str, Path], list[SeenRequest]]:
 
 
 CLIENTS = (
-    Client(name="fenmark", arguments=_ours, read=_read_pairs),
+    Client(name="fenmark", arguments=_fenmark, read=_read_pairs),
     Client(
         name="bare",
         arguments=_naive("bare"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from suites.serving.instrument.instrument import Instrument
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 __all__ = ["LOADS", "ClientLoad", "Saturation", "print_table", "saturate"]
 
@@ -115,10 +115,10 @@ def saturate(load: ClientLoad) -> Saturation:
     )
 
 
-def _invalid(outcome: Outcome, seen: Instrument) -> dict[str, str]:
+def _invalid(outcome: LoadOutcome, seen: Instrument) -> dict[str, str]:
     """Judge figures as a run does: by the whole load, then each by the instrument's error."""
-    if found := problems(outcome):
-        return {"all": "; ".join(found)}
+    if reasons := problems(outcome):
+        return {"all": "; ".join(reasons)}
     ttft = [request.ttft_ms for request in outcome.answered]
     itl = [gap for request in outcome.answered for gap in request.gaps_ms]
     verdicts = {

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 from suites.client.request import read_exchange
 from suites.client.wire import Connection, Exchange, Tape
-from suites.serving.bench.behaviours import BEHAVIOURS, INPUT_TOKENS, STEP_MS, Behaviour
+from suites.serving.bench.behaviours import BEHAVIOURS, INPUT_TOKENS, STEP_MS, ScriptedAnswer
 from suites.serving.bench.goals import goal
 from suites.serving.instrument.validity import gap_problems, pace_problems, problems
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 
 if TYPE_CHECKING:
     import asyncio
@@ -65,7 +65,7 @@ class BehaviourVerdict:
     figures: dict[str, float]
 
 
-def played(behaviour: Behaviour) -> Request:
+def played(behaviour: ScriptedAnswer) -> Request:
     """Let the client read what the behaviour sends."""
     now_ns = 0
     ended: list[Exchange] = []
@@ -103,7 +103,7 @@ class _Transport:
     def close(self) -> None: ...
 
 
-def judged(behaviour: Behaviour, request: Request) -> BehaviourVerdict:
+def judged(behaviour: ScriptedAnswer, request: Request) -> BehaviourVerdict:
     """Hold what the client says against what the server did."""
     if request.failure:
         return BehaviourVerdict(kind="refused", because=request.failure, figures={})
@@ -140,7 +140,7 @@ def _figure(request: Request, name: str) -> float:
     return float(getattr(request, f"{name}_ms"))
 
 
-def _true(behaviour: Behaviour, name: str) -> float:
+def _true(behaviour: ScriptedAnswer, name: str) -> float:
     return {
         "tokens": float(behaviour.tokens),
         "ttft": behaviour.ttft_ms,
@@ -150,9 +150,9 @@ def _true(behaviour: Behaviour, name: str) -> float:
     }[name]
 
 
-def _outcome(request: Request) -> Outcome:
+def _outcome(request: Request) -> LoadOutcome:
     """A load of this one request, made by a client that had nothing else to do."""
-    return Outcome(
+    return LoadOutcome(
         requests=[request],
         start_ns=0,
         end_ns=request.ended_ns,

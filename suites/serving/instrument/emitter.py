@@ -125,7 +125,7 @@ class _Stream:
     times: list[int] = field(default_factory=list)
 
 
-class _Server:
+class _EmitterServer:
     def __init__(self, schedule: Schedule, log: Path | None = None) -> None:
         self._schedule = schedule
         self._log = log.open("w", buffering=1) if log else None
@@ -181,9 +181,9 @@ class _Server:
             self._drop(stream)
             return
         stream.inbox += data
-        head, found, body = stream.inbox.partition(b"\r\n\r\n")
+        head, head_end, body = stream.inbox.partition(b"\r\n\r\n")
         length = int(_header(head, b"content-length") or 0)
-        if not found or len(body) < length:
+        if not head_end or len(body) < length:
             return
         stream.inbox = b""
         if head.startswith(b"GET "):  # what clients ask beside their load
@@ -294,7 +294,7 @@ def _main() -> None:
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     die_with_parent()
-    server = _Server(Schedule(**options), log)
+    server = _EmitterServer(Schedule(**options), log)
     say({"url": server.url})
     server.run()
 

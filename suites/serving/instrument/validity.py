@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from suites.client.request import Request
     from suites.serving.instrument.instrument import Error
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 __all__ = [
     "INSTRUMENT_LIMIT",
@@ -43,15 +43,15 @@ _MOST_HEAPED = 0.5
 _PILED_UP = 0.05
 
 
-def problems(outcome: Outcome) -> list[str]:
+def problems(outcome: LoadOutcome) -> list[str]:
     """What makes every figure of this point invalid; empty when nothing does."""
-    found = []
+    reasons = []
     failures, measured = outcome.failures, len(outcome.measured)
     if sum(failures.values()) > FAILURE_LIMIT * measured:
         named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
         ended = ", then it was left alone" if outcome.gave_up else ""
-        found.append(f"{sum(failures.values())} of {measured} requests failed ({named}){ended}")
-    found += filter(None, [_uncounted(outcome), _cached(outcome)])
+        reasons.append(f"{sum(failures.values())} of {measured} requests failed ({named}){ended}")
+    reasons += filter(None, [_uncounted(outcome), _cached(outcome)])
     busy = outcome.cpu_share > CPU_LIMIT
     lagging = (
         max(outcome.lag_ms, default=0.0) > _LAG_LIMIT_MS
@@ -60,19 +60,19 @@ def problems(outcome: Outcome) -> list[str]:
     if busy or lagging:
         what = f"client used {outcome.cpu_share:.2f} of a core" if busy else "its loop ran late"
         piled = ", events piled up in it" if _events_piled_up(outcome) else ""
-        found.append(
+        reasons.append(
             f"client overload: {what}{piled}; use more --processes, another machine, a lower rate"
         )
     error_s = max((clock.error_ns for clock in outcome.clocks), default=0) / 1e9
     if error_s > INSTRUMENT_LIMIT * outcome.duration_s:
-        found.append(
+        reasons.append(
             f"clocks of the fleet are known to {error_s * 1e3:.3g} ms only, above "
             f"{INSTRUMENT_LIMIT:.0%} of {outcome.duration_s:.3g} s; hold each point longer"
         )
-    return found
+    return reasons
 
 
-def pace_problems(outcome: Outcome) -> list[str]:
+def pace_problems(outcome: LoadOutcome) -> list[str]:
     """What makes TPOT and interactivity invalid: answers whose tokens did not come in turn."""
     answered = outcome.answered
     reasons = []
@@ -102,7 +102,7 @@ def _ends_in_a_heap(request: Request) -> bool:
     return arrivals[-1] >= least and arrivals[-1] > 2 * median_low(arrivals)
 
 
-def gap_problems(outcome: Outcome) -> list[str]:
+def gap_problems(outcome: LoadOutcome) -> list[str]:
     """What makes gaps between events no gaps between tokens."""
     answered = [request for request in outcome.answered if request.has_pace]
     events = sum(len(request.token_ns) for request in answered)
@@ -116,7 +116,7 @@ def gap_problems(outcome: Outcome) -> list[str]:
     return []
 
 
-def media_problems(outcome: Outcome, text_tokens: int) -> list[str]:
+def media_problems(outcome: LoadOutcome, text_tokens: int) -> list[str]:
     """What makes input rates of prompts with images or sounds no rates: only a server counts them.
 
     One that counts no more than the text has left them out, or counts nothing.
@@ -127,7 +127,7 @@ def media_problems(outcome: Outcome, text_tokens: int) -> list[str]:
     return [f"the server counts {np.mean(counted):.4g} input tokens, no more than the text has"]
 
 
-def _uncounted(outcome: Outcome) -> str:
+def _uncounted(outcome: LoadOutcome) -> str:
     """Answers whose tokens cannot be told from the server's count."""
     doubts = [request.doubt for request in outcome.answered if request.doubt]
     if len(doubts) <= FAILURE_LIMIT * len(outcome.answered):
@@ -135,7 +135,7 @@ def _uncounted(outcome: Outcome) -> str:
     return f"{len(doubts)} of {len(outcome.answered)} answers are not counted truly: {doubts[0]}"
 
 
-def _cached(outcome: Outcome) -> str:
+def _cached(outcome: LoadOutcome) -> str:
     """Prompts that a cache knew though nobody asked for it."""
     told = [request for request in outcome.answered if request.cached_tokens is not None]
     known = sum(request.cached_tokens or 0 for request in told)
@@ -165,7 +165,7 @@ def instrument_problem(error: Error, percentile: float, value_ms: float) -> str:
     )
 
 
-def _events_piled_up(outcome: Outcome) -> bool:
+def _events_piled_up(outcome: LoadOutcome) -> bool:
     gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
     if not gaps:
         return False

@@ -13,7 +13,7 @@ from suites.serving.load.closed import rest_s
 if TYPE_CHECKING:
     from suites.client.wire import Connection, Exchange
     from suites.serving.load.drive import Drive
-    from suites.serving.load.sessions import SessionRequests, Sessions
+    from suites.serving.load.sessions import SessionRequests, SessionShape
 
 __all__ = ["Agents"]
 
@@ -49,7 +49,7 @@ class Agents:
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: SessionShape,
         requests: SessionRequests,
         count: int,
         *,

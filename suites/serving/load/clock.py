@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "ask"]
+__all__ = ["ClockOffset", "ask"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class ClockOffset:
     """A host's clock beside ours.
 
     Attributes:
@@ -27,7 +27,7 @@ class Clock:
     asked: int
 
     @classmethod
-    def between(cls, before: Clock, after: Clock) -> Self:
+    def between(cls, before: ClockOffset, after: ClockOffset) -> Self:
         """Join two readings, before a load and after it: what it drifted in between is error."""
         drift_ns = abs(after.offset_ns - before.offset_ns)
         return cls(
@@ -40,7 +40,7 @@ class Clock:
         return asdict(self)
 
 
-def ask(their_time_ns: Callable[[], int], times: int) -> Clock:
+def ask(their_time_ns: Callable[[], int], times: int) -> ClockOffset:
     """Ask a host the time and keep the answer with the shortest round trip.
 
     It read its clock at some moment of that round trip, so the middle is wrong by half of it at
@@ -49,8 +49,8 @@ def ask(their_time_ns: Callable[[], int], times: int) -> Clock:
     readings = []
     for _ in range(times):
         before = monotonic_ns()
-        theirs = their_time_ns()
+        their_ns = their_time_ns()
         after = monotonic_ns()
-        readings.append((after - before, theirs - (before + after) // 2))
+        readings.append((after - before, their_ns - (before + after) // 2))
     round_trip_ns, offset_ns = min(readings)
-    return Clock(offset_ns=offset_ns, error_ns=(round_trip_ns + 1) // 2, asked=times)
+    return ClockOffset(offset_ns=offset_ns, error_ns=(round_trip_ns + 1) // 2, asked=times)

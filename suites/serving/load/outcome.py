@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from suites.client.target import Target
-    from suites.serving.load.clock import Clock
+    from suites.serving.load.clock import ClockOffset
     from suites.serving.load.drive import Pace, Requests
     from suites.serving.load.point import Point
 
-__all__ = ["Outcome", "on_our_clock", "run_point"]
+__all__ = ["LoadOutcome", "on_our_clock", "run_point"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class LoadOutcome:
     """One load, run and read.
 
     Attributes:
@@ -59,7 +59,7 @@ class Outcome:
     lag_ms: Sequence[float]
     reconnects: int
     gave_up: bool = False
-    clocks: Sequence[Clock] = ()
+    clocks: Sequence[ClockOffset] = ()
 
     @property
     def duration_s(self) -> float:
@@ -113,7 +113,7 @@ def run_point(
     *,
     seed: int | str,
     watch: Callable[[Recording], None] | None = None,
-) -> Outcome:
+) -> LoadOutcome:
     """Put the load on the target, then read what was recorded.
 
     Raises:
@@ -187,7 +187,7 @@ def _pace(point: Point, stop: Stop, seed: int | str) -> Pace:
     return Open(due_s, rate=point.rate, cap=point.concurrency, ramp=ramp)
 
 
-def read_outcome(recording: Recording) -> Outcome:
+def read_outcome(recording: Recording) -> LoadOutcome:
     """Parse a recording; the window's processor time does not include this."""
     began = time.process_time()
     with no_collection():
@@ -195,7 +195,7 @@ def read_outcome(recording: Recording) -> Outcome:
     parse_s = time.process_time() - began
     duration_s = max(1, recording.finish_ns - recording.start_ns) / 1e9
     start_ns, finish_ns = recording.start_ns, recording.finish_ns
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=recording.start_ns,
         end_ns=recording.finish_ns,
@@ -208,11 +208,11 @@ def read_outcome(recording: Recording) -> Outcome:
     )
 
 
-def on_our_clock(outcome: Outcome, clock: Clock) -> Outcome:
+def on_our_clock(outcome: LoadOutcome, clock: ClockOffset) -> LoadOutcome:
     """Move all times of an outcome to our clock; differences between them stay what they are."""
     offset_ns = clock.offset_ns
 
-    def ours(times: Sequence[int]) -> list[int]:
+    def shifted(times: Sequence[int]) -> list[int]:
         return [time - offset_ns for time in times]
 
     return replace(
@@ -222,10 +222,10 @@ def on_our_clock(outcome: Outcome, clock: Clock) -> Outcome:
                 request,
                 intended_ns=request.intended_ns - offset_ns,
                 sent_ns=request.sent_ns - offset_ns,
-                token_ns=ours(request.token_ns),
+                token_ns=shifted(request.token_ns),
                 ended_ns=request.ended_ns - offset_ns,
                 answer_ns=request.answer_ns and request.answer_ns - offset_ns,
-                truth_ns=ours(request.truth_ns),
+                truth_ns=shifted(request.truth_ns),
             )
             for request in outcome.requests
         ],

@@ -10,7 +10,7 @@ from suites.client.prompts import Turn
 from suites.quality.hidden import Hidden
 from suites.serving.load.adapters import Mix, mix_text
 from suites.serving.load.media import Media
-from suites.serving.load.sessions import Sessions
+from suites.serving.load.sessions import SessionShape
 
 if TYPE_CHECKING:
     from suites.base.records import Label
@@ -76,7 +76,7 @@ class Point:
     trace: str = ""
     trace_sha256: str = ""
     trace_speed: float = 1.0
-    sessions: Sessions | None = None
+    sessions: SessionShape | None = None
     ramp: tuple[float, ...] = ()
     step: int = 0
     media: Media | None = None
@@ -99,7 +99,7 @@ class Point:
                 **data,
                 "turns": turns,
                 "lengths": lengths,
-                "sessions": Sessions.from_json(sessions) if sessions else None,
+                "sessions": SessionShape.from_json(sessions) if sessions else None,
                 "ramp": tuple(data["ramp"]),
                 "media": Media(**data["media"]) if data["media"] else None,
                 "lora_mix": tuple((name, share) for name, share in data["lora_mix"]),
@@ -249,7 +249,7 @@ def _digest(mix: Mix) -> str:
     return sha256(repr([(name, f"{share:.6g}") for name, share in mix]).encode()).hexdigest()[:8]
 
 
-def _of_sessions(sessions: Sessions, count: int) -> dict[str, Label]:
+def _of_sessions(sessions: SessionShape, count: int) -> dict[str, Label]:
     labels: dict[str, Label] = {
         sessions.kind: count,
         "turns": sessions.turns,

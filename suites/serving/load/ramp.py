@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
 
 __all__ = ["steps_of"]
 
 
-def steps_of(point: Point, outcome: Outcome) -> list[tuple[Point, Outcome]]:
+def steps_of(point: Point, outcome: LoadOutcome) -> list[tuple[Point, LoadOutcome]]:
     """Cut a load into its steps; one that does not rise, or was given up, is whole.
 
     A request belongs to the step in which it was meant to be sent, whenever it ended.
@@ -36,7 +36,7 @@ def _level(point: Point, place: int, load: float) -> Point:
     return replace(point, rate=load)
 
 
-def _cut(outcome: Outcome, start_ns: int, end_ns: int) -> Outcome:
+def _cut(outcome: LoadOutcome, start_ns: int, end_ns: int) -> LoadOutcome:
     requests = [
         replace(
             request,

@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from suites.base.errors import UserError
-from suites.client.prompts import Writer
+from suites.client.prompts import PromptWriter
 from suites.client.vocabulary import UNIQUE_TOKENS
 from suites.serving.load.think import Think
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from suites.client.target import Target
 
-__all__ = ["SessionRequests", "Sessions", "Step"]
+__all__ = ["SessionRequests", "SessionShape", "Step"]
 
 # Halvings that find a share to the last digit of a float.
 _HALVINGS = 60
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sessions:
+class SessionShape:
     """What every session of a load looks like.
 
     Each turn's prompt holds the turns before it, stand-ins for their answers, and what is new: a
@@ -207,13 +207,18 @@ class SessionRequests:
     """The requests of a load of sessions, in the order in which they are planned."""
 
     def __init__(
-        self, target: Target, sessions: Sessions, *, seed: int | str, part: tuple[int, int] = (0, 1)
+        self,
+        target: Target,
+        sessions: SessionShape,
+        *,
+        seed: int | str,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         """Prepare them; `part` is which of how many processes this is, all of one seed."""
         self._sessions = sessions
         self._place, self._places = part
         self._planned: list[tuple[Step, int]] = []
-        self._writer = Writer(target, longest=sessions.longest, seed=seed)
+        self._writer = PromptWriter(target, longest=sessions.longest, seed=seed)
 
     def plan(self, session: int, thread: int, turn: int) -> None:
         """Say which the next request is: turn (from 1) of a session or of its sub-agent `thread`.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from suites.client.request import Request
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 __all__ = ["drift", "saturation"]
 
@@ -31,7 +31,7 @@ _TREND = 0.6
 _APART = 1.25
 
 
-def saturation(outcome: Outcome) -> str:
+def saturation(outcome: LoadOutcome) -> str:
     """Say how an open loop outran its server, "" where it did not.
 
     The growth of requests in flight while requests were sent, over those sent: a server that keeps
@@ -54,7 +54,7 @@ def saturation(outcome: Outcome) -> str:
     )
 
 
-def drift(outcome: Outcome) -> str:
+def drift(outcome: LoadOutcome) -> str:
     """Say which latency rose or fell steadily through the load, "" where none did."""
     answered = _in_order(outcome.answered)
     paced = [request for request in answered if request.has_pace]

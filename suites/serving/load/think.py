@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Think", "read_think"]
 
-Kind = Literal["fixed", "exponential", "uniform", "lognormal"]
+PauseKind = Literal["fixed", "exponential", "uniform", "lognormal"]
 _TEXT = re.compile(r"(?:([a-z]+):)?([\d.]+)(?:[:-]([\d.]+))?", re.ASCII)
 _MOST_S = 86_400.0
 _MOST_SIGMA = 4.0
@@ -31,7 +31,7 @@ class Think:
         a, b: in seconds; `b` of "lognormal" has no unit.
     """
 
-    kind: Kind
+    kind: PauseKind
     a: float
     b: float = 0.0
 
@@ -76,7 +76,7 @@ def read_think(text: str) -> Think:
         kind, a, b = match[1] or "fixed", float(match[2]), float(match[3] or 0)
     except ValueError:
         raise wrong from None
-    known = kind in get_args(Kind) and (kind in {"uniform", "lognormal"}) == bool(match[3])
+    known = kind in get_args(PauseKind) and (kind in {"uniform", "lognormal"}) == bool(match[3])
     bounds = a < b <= _MOST_S if kind == "uniform" else 0 < a <= _MOST_S and b <= _MOST_SIGMA
     if not known or not bounds:
         raise wrong

@@ -12,7 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from suites.client.request import Request
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 __all__ = ["timeline"]
 
@@ -23,7 +23,7 @@ _LEAST_STEP_S = 0.1
 _LEAST_TURNS, _MOST_TURNS = 2, 400
 
 
-def timeline(outcome: Outcome) -> dict[str, Any]:
+def timeline(outcome: LoadOutcome) -> dict[str, Any]:
     """Lay a load out as plain JSON.
 
     Returns:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from suites.base.errors import UserError
 from suites.serving.instrument.instrument import worst
-from suites.serving.load.clock import Clock, ask
+from suites.serving.load.clock import ClockOffset, ask
 from suites.serving.load.outcome import on_our_clock
 from suites.serving.processes.live import NOTHING_YET
 from suites.serving.processes.shard import Shard, check_spec, merge, shard_spec, showing, split
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from suites.base.ray_nodes import Cluster, Node
     from suites.client.target import Target
     from suites.serving.instrument.instrument import Instrument
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
     from suites.serving.processes.live import Glimpse, Show
 
@@ -114,10 +114,14 @@ class FleetLoad:
         places = [nodes[place % len(nodes)] for place in range(shards or len(nodes))]
         self._nodes = [node.id for node in places]
         self._hosts = [cluster.on(node, LoadHost, max_concurrency=3).remote() for node in places]
-        for node, said in zip(places, self._all("software", within_s=_READY_WITHIN_S), strict=True):
-            if said != _software():
+        for node, software in zip(
+            places, self._all("software", within_s=_READY_WITHIN_S), strict=True
+        ):
+            if software != _software():
                 raise UserError(
-                    f"node {node.address} has {said}", where="--fleet", expected=str(_software())
+                    f"node {node.address} has {software}",
+                    where="--fleet",
+                    expected=str(_software()),
                 )
 
     def close(self) -> None:
@@ -126,7 +130,7 @@ class FleetLoad:
 
     def run(
         self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
-    ) -> Outcome:
+    ) -> LoadOutcome:
         """Put the load on the target; see `suites.serving.processes.shard.run_shards`.
 
         Times are on this machine's clock, as far as it is known how the others stand to it.
@@ -167,7 +171,7 @@ class FleetLoad:
 
     def _run(
         self, specs: Sequence[dict[str, Any]], show: Show | None = None
-    ) -> tuple[list[Any], list[Clock]]:
+    ) -> tuple[list[Any], list[ClockOffset]]:
         """What the shards gave, and the clock of each one's node."""
         self._all("prepare", *specs, within_s=_READY_WITHIN_S)
         nodes, hosts = self._nodes[: len(specs)], self._hosts[: len(specs)]
@@ -177,9 +181,9 @@ class FleetLoad:
         with showing([partial(self._glimpse, host) for host in hosts], show):
             results = self._all("run", *starts, within_s=_LONGEST_S)
         after = self._clocks()
-        return results, [Clock.between(before[node], after[node]) for node in nodes]
+        return results, [ClockOffset.between(before[node], after[node]) for node in nodes]
 
-    def _clocks(self) -> dict[str, Clock]:
+    def _clocks(self) -> dict[str, ClockOffset]:
         """Ask each node by one of its actors."""
         host_of = dict(zip(self._nodes, self._hosts, strict=True))
         return {node: ask(partial(self._time_of, host), _PINGS) for node, host in host_of.items()}
@@ -198,8 +202,8 @@ class FleetLoad:
     def _all(self, method: str, *arguments: Any, within_s: float) -> list[Any]:
         """Call a method of all actors, or of as many as there are arguments; wait for them."""
         calls = [getattr(host, method) for host in self._hosts]
-        given: list[tuple[Any, ...]] = [(one,) for one in arguments] or [()] * len(calls)
-        asked = [call.remote(*one) for call, one in zip(calls, given, strict=False)]
+        given: list[tuple[Any, ...]] = [(values,) for values in arguments] or [()] * len(calls)
+        asked = [call.remote(*values) for call, values in zip(calls, given, strict=False)]
         return list(self._cluster.get(asked, within_s=within_s))
 
 

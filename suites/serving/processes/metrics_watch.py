@@ -17,7 +17,7 @@ from suites.engines.process import EngineProcess
 from suites.serving.processes.server_metrics import figures
 
 if TYPE_CHECKING:
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 __all__ = ["MetricsWatch"]
 
@@ -63,7 +63,7 @@ class MetricsWatch:
         self._process.stop()
         self._folder.cleanup()
 
-    def facts(self, outcome: Outcome) -> dict[str, Any]:
+    def facts(self, outcome: LoadOutcome) -> dict[str, Any]:
         """What the server said while the load was in its steady state."""
         lines = self._file.read_bytes().splitlines(keepends=True)
         samples = [json.loads(line) for line in lines if line.endswith(b"\n")]

@@ -97,16 +97,16 @@ def read_text(text: str) -> dict[str, float]:
     A series that several engines give is their sum, a share their mean; values that are none
     (NaN, below 0, a share above 1) are left out.
     """
-    found: dict[str, list[float]] = {}
+    by_name: dict[str, list[float]] = {}
     for line in text.splitlines():
         if len(line) > _LONGEST_LINE or not (match := _SAMPLE.fullmatch(line)):
             continue
         name = _name_of(match[1].removesuffix("_total"), match[2] or "")
         value = _number(match[3])
         if name and 0 <= value <= (1 if name in _SHARES else _MOST):
-            found.setdefault(name, []).append(value)
+            by_name.setdefault(name, []).append(value)
     return {
-        name: fmean(values) if name in _MEANS else sum(values) for name, values in found.items()
+        name: fmean(values) if name in _MEANS else sum(values) for name, values in by_name.items()
     }
 
 

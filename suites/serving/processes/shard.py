@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from suites.engines.process import EngineProcess
-from suites.serving.load.outcome import Outcome, run_point
+from suites.serving.load.outcome import LoadOutcome, run_point
 from suites.serving.processes.live import (
     EVERY_S,
     Glimpse,
@@ -66,7 +66,7 @@ def split(point: Point, shards: int) -> list[Point]:
     return [replace(part, requests=len(part.turns)) if part.turns else part for part in parts]
 
 
-def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
+def merge(outcomes: Sequence[LoadOutcome], *, whole: bool = False) -> LoadOutcome:
     """Put shards together: their steady state is the time all of them were in it.
 
     A trace has no steady state: all of it counts, from the first shard's start (`whole`). Nor has a
@@ -79,7 +79,7 @@ def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
     requests = [request for outcome in outcomes for request in outcome.requests]
     requests.sort(key=lambda request: request.sent_ns)
     numbered = [replace(request, index=index) for index, request in enumerate(requests)]
-    return Outcome(
+    return LoadOutcome(
         requests=numbered,
         start_ns=start_ns,
         end_ns=end_ns,
@@ -102,7 +102,7 @@ def run_shards(
     seed: int | str,
     shards: int,
     show: Show | None = None,
-) -> Outcome:
+) -> LoadOutcome:
     """Run a point in this process or, with more shards than one, in as many processes.
 
     `show` sees the load once a second.
@@ -177,7 +177,7 @@ class Shard:
         return read_glimpse(live_file(self._out))
 
     def result(self) -> Any:
-        """Wait for its end: an `Outcome`, or the `Instrument` of a check.
+        """Wait for its end: an `LoadOutcome`, or the `Instrument` of a check.
 
         Raises:
             CheckError: it failed.

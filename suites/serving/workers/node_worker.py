@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from suites.client.target import Target
     from suites.serving.instrument.instrument import Instrument
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
     from suites.serving.processes.live import Show
 
@@ -26,7 +26,7 @@ class Generator(Protocol):
 
     def run(
         self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
-    ) -> Outcome:
+    ) -> LoadOutcome:
         """Run a point; see `suites.serving.processes.shard.run_shards`."""
 
     def check(
@@ -43,7 +43,7 @@ class _Here:
 
     def run(
         self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
-    ) -> Outcome:
+    ) -> LoadOutcome:
         return run_shards(target, point, seed=seed, shards=self.shards, show=show)
 
     def check(

@@ -14,7 +14,7 @@ from suites.serving.processes.shard import run_shards
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
 
 __all__ = ["check", "read_instrument"]
@@ -58,7 +58,7 @@ def check(
         return read_instrument(run_shards(target, short, seed=seed, shards=shards))
 
 
-def read_instrument(outcome: Outcome) -> Instrument:
+def read_instrument(outcome: LoadOutcome) -> Instrument:
     """Compare what the client saw with what the emitter said it sent."""
     ttft: list[float] = []
     itl: list[float] = []

@@ -21,10 +21,10 @@ from suites.serving.processes.shard import live_file, start_file
 
 if TYPE_CHECKING:
     from suites.serving.instrument.instrument import Instrument
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
 
 
-def run_spec(spec: dict[str, Any], live: Path | None = None) -> Outcome | Instrument:
+def run_spec(spec: dict[str, Any], live: Path | None = None) -> LoadOutcome | Instrument:
     """Run what `shard_spec` or `check_spec` describes, telling how far it is in the file `live`."""
     point = Point.from_json(spec["point"])
     if "check" in spec:

@@ -7,7 +7,7 @@ import pytest
 
 from results.archive import archive
 from results.archive.evidence import sound_records
-from results.checks import Evidence
+from results.checks import SampleFigures
 from results.keys import keyfile
 from results.proof import envelope
 from results.statement.statement_v2 import read_statement
@@ -44,7 +44,7 @@ def counted(tmp_path, monkeypatch):
             for one in statements
         ]
         opened = list(archive.open_each(archive.envelopes(tmp_path), pytest.fail))
-        kept = Evidence(rows={("", "", ""): None} if graded else {})
+        kept = SampleFigures(rows={("", "", ""): None} if graded else {})
         again = [replace(own, findings=findings, evidence=kept) for own in opened]
         monkeypatch.setattr(archive, "open_each", lambda *_: iter(again))
         records = sound_records(tmp_path, pytest.fail)

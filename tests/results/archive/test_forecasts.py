@@ -8,7 +8,7 @@ import pytest
 from results.archive import archive, forecasts
 from results.archive.scoring import calibrations_of, scored, scores_of
 from results.keys import keyfile
-from results.prediction.choose import Option, Options, Setup
+from results.prediction.choose import Options, Setup, SetupOption
 from results.prediction.forecasts import calibrations, forecast_of, ready, score
 from results.prediction.observed import Record
 from results.prediction.plan import Layout
@@ -118,7 +118,7 @@ def test_its_subject_is_its_cell():
 
 
 def seen(tpot, ttft=100.0, *, kind="measured", chip="ascend-950pr", load=16):
-    option = Option(
+    option = SetupOption(
         setup=Setup(chip, "vllm", "fp8", Layout(1, 1, 1, 1)),
         concurrency=load, kind=kind, basis="d",
     )  # fmt: skip

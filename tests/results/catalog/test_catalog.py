@@ -62,7 +62,7 @@ def test_a_driver_s_name_finds_its_chip(name, found):
 
 
 def numbers(vendor, family, model, stepping=None, *tables, name="", pci=""):
-    return catalog.Seen(
+    return catalog.ChipSigns(
         name=name,
         vendor=vendor,
         family=family,

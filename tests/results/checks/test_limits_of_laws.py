@@ -69,7 +69,7 @@ IDLE = [
     ("a chip may draw a tenth less than at rest, as meters err", [(100.0, NVML)], 92.0, True),
     ("no more than a tenth", [(100.0, NVML)], 90.0, False),
     ("a whole node rests above one chip", [(400.0, NODE)], 300.0, True),
-    ("memory is no part of the chip", [(200.0, DRAM)], 150.0, True),
+    ("memory is not part of the chip", [(200.0, DRAM)], 150.0, True),
     (
         "the least of several rests",
         [(200.0, {**NVML, "name": "nvml 1"}), (90.0, NVML)],

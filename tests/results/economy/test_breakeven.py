@@ -1,4 +1,4 @@
-"""From when on a machine of one's own is cheaper than an API."""
+"""From when on a machine of your own is cheaper than an API."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results import catalog
-from results.catalog.claims_data import Claim
-from results.economy.claims import Evidence, bound_of, judge, needs_of
+from results.catalog.claims_data import PublishedClaim
+from results.economy.claims import ClaimEvidence, bound_of, judge, needs_of
 from suites import models
 
 SHEET = catalog.price_sheets()["2026-11-28"]
 H100 = catalog.chips()["h100-sxm"]
-ROW = Evidence(
+ROW = ClaimEvidence(
     chip="h100-sxm",
     chip_name="NVIDIA H100",
     model="llama-3.1-8b",
@@ -34,14 +34,14 @@ ROW = Evidence(
 )
 
 
-def claim(**fields: Any) -> Claim:
+def claim(**fields: Any) -> PublishedClaim:
     known = {
         "id": "c", "who": "w", "who_zh": "w", "said": "s", "said_zh": "z", "date": "2026",
         "source": "https://example.org", "firsthand": True, "read": "2026-11-28",
         "value": 0.06, "unit": "USD/Mtok", "tokens": "output",
         "model": "llama-3.1-8b", "chip": "h100-sxm", "precision": "fp8",
     }  # fmt: skip
-    return Claim(**{**known, **fields})
+    return PublishedClaim(**{**known, **fields})
 
 
 def test_a_price_is_bounded_by_electricity_at_the_cheapest_tariff():
@@ -162,7 +162,7 @@ def test_a_claim_of_all_tokens_is_set_beside_input_and_output_together():
     assert rows[1].tokens_per_s_per_chip == pytest.approx(36000)
 
 
-def replace_claim(whole: Claim, **fields: Any) -> Claim:
+def replace_claim(whole: PublishedClaim, **fields: Any) -> PublishedClaim:
     return whole.model_copy(update=fields)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from results.catalog import chips
-from results.prediction.chip import Chip
-from results.prediction.grid import Grid
+from results.prediction.chip import ChipTiming
+from results.prediction.grid import KernelGrid
 from results.prediction.roofline import Rates
 from suites.models.geometry import Geometry
 
@@ -15,7 +15,7 @@ RATES = Rates(1e9, {"bf16": 1e12, "fp8": 2e12}, 1e8)
 
 def flat(dimensions):
     axes = tuple(np.array([1.0, 1024.0]) for _ in range(dimensions))
-    return Grid(axes, np.zeros([2] * dimensions))
+    return KernelGrid(axes, np.zeros([2] * dimensions))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def chip():
         ("experts", "bfloat16", 64, 32, 2, 8, 1, 1): flat(1),
         ("reduce", 2): flat(1),
     }
-    return Chip(chips()["h200-sxm"], RATES, "kernels", grids)
+    return ChipTiming(chips()["h200-sxm"], RATES, "kernels", grids)
 
 
 @pytest.fixture

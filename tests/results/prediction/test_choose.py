@@ -11,17 +11,17 @@ import results
 from results.economy.money_options import money_of
 from results.prediction.choose import (
     Demand,
-    Limits,
-    Option,
+    LatencyLimits,
     Options,
     Price,
     Setup,
+    SetupOption,
     choose,
     spread,
 )
 from results.prediction.deployments import LOADS, learnt, predicted
 from results.prediction.many import times_of
-from results.prediction.market import Market, at_hand_of, hosted, in_region
+from results.prediction.market import ChipMarket, at_hand_of, hosted, in_region
 from results.prediction.observed import Record, observed, reported_records
 from results.prediction.plan import Layout
 from results.prediction.predict import Workload, cell_of, predictor
@@ -39,7 +39,7 @@ HOURS = 730.5
 
 def option(chip="cheap", kind="predicted", *, load=4, tp=1):
     setup = Setup(chip, "vllm", "fp8", Layout(tp, 1, tp, 1))
-    return Option(setup=setup, concurrency=load, kind=kind, basis="")
+    return SetupOption(setup=setup, concurrency=load, kind=kind, basis="")
 
 
 def options(*own, ttft=10.0, tpot=10.0, wide=1.0):
@@ -53,7 +53,7 @@ PRICES = {"cheap": Price(usd_per_hour=1.0, label=""), "dear": Price(usd_per_hour
 
 def chosen(own, limits=None, **given):
     demand = given.pop("demand", DEMAND)
-    return choose(own, demand, limits or Limits(), PRICES.get, **given)
+    return choose(own, demand, limits or LatencyLimits(), PRICES.get, **given)
 
 
 def test_a_bill_is_whole_engines_for_a_month():
@@ -108,12 +108,12 @@ def test_of_a_set_up_the_load_that_serves_most_is_taken():
      (9.9, "measured", False)],
 )  # fmt: skip
 def test_predicted_times_keep_a_margin(limit, kind, holds):
-    assert bool(chosen(options(option(kind=kind)), Limits(tpot_ms=limit)).ranked) is holds
+    assert bool(chosen(options(option(kind=kind)), LatencyLimits(tpot_ms=limit)).ranked) is holds
 
 
 def test_a_percentile_is_measured_or_else_usual():
     own = options(option(kind="measured"))
-    limits = Limits(ttft_ms=20, percentile=99)
+    limits = LatencyLimits(ttft_ms=20, percentile=99)
     assert not chosen(own, limits).ranked  # 4.76 × 10 ms
     said = replace(own, tail=np.array([[15.0], [np.nan]]))
     (best,) = chosen(said, limits).ranked
@@ -129,10 +129,10 @@ def test_spreads_grow_and_a_mean_has_none():
 @pytest.mark.parametrize(
     ("limits", "given", "chip", "why"),
     [
-        (Limits(tpot_ms=5), {}, "cheap", "TPOT is 10 ms at best, over 5 ms with the margin"),
-        (Limits(ttft_ms=5, percentile=90), {}, "cheap", "TTFT at p90 is 14.3 ms at best"),
-        (Limits(), {"at_hand": {"cheap": 2}}, "cheap", "takes 3 chips, 2 are at hand"),
-        (Limits(), {}, "unpriced", "no price in this class"),
+        (LatencyLimits(tpot_ms=5), {}, "cheap", "TPOT is 10 ms at best, over 5 ms with the margin"),
+        (LatencyLimits(ttft_ms=5, percentile=90), {}, "cheap", "TTFT at p90 is 14.3 ms at best"),
+        (LatencyLimits(), {"at_hand": {"cheap": 2}}, "cheap", "takes 3 chips, 2 are at hand"),
+        (LatencyLimits(), {}, "unpriced", "no price in this class"),
     ],
 )
 def test_each_loser_has_a_sentence(limits, given, chip, why):
@@ -225,7 +225,7 @@ def test_configurations_fit_memory_and_reported_ones_are_those_learnt_from():
 
 def test_an_own_price_is_of_the_chips_at_hand():
     money = money_of({"price": "2.5/chip/h"})
-    market = Market(money, "on-demand", frozenset({"l4"}))
+    market = ChipMarket(money, "on-demand", frozenset({"l4"}))
     assert market.price("l4").usd_per_hour == 2.5
     assert market.price("h200-sxm").usd_per_hour == money.sheet.rental("h200-sxm").usd_per_hour
     assert market.price("trainium3") is None
@@ -233,13 +233,14 @@ def test_an_own_price_is_of_the_chips_at_hand():
 
 def test_an_owned_chip_costs_its_life_and_its_electricity():
     sheet = money_of({}).sheet
-    market = Market(money_of({}), "owned")
+    market = ChipMarket(money_of({}), "owned")
     bought, years = sheet.purchase("h200-sxm"), sheet.ownership.life_years.value
     least = bought.usd_low / (years * 8766)
     assert market.price("h200-sxm").usd_per_hour > least
     free = money_of({"tariff": "0.0001/kWh"})
     assert (
-        Market(free, "owned").price("h200-sxm").usd_per_hour < market.price("h200-sxm").usd_per_hour
+        ChipMarket(free, "owned").price("h200-sxm").usd_per_hour
+        < market.price("h200-sxm").usd_per_hour
     )
 
 

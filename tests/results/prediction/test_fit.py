@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from results.prediction.ask import most_telling
-from results.prediction.cells import Cell
+from results.prediction.cells import ServingCell
 from results.prediction.evaluate import UNITS, after_asking, leave_out
-from results.prediction.fit import Priors, Sample, features, fit, joint
+from results.prediction.fit import CellTerms, Priors, features, fit, joint
 from results.prediction.interval import group_weights, stretch, weighted_quantile
 from results.prediction.plan import Layout
 
@@ -16,7 +16,7 @@ PRIORS = Priors()
 
 
 def cell(model="m", engine="e", load=8.0, isl=1024.0, chip="c"):
-    return Cell(
+    return ServingCell(
         id=f"{chip}{model}{engine}{load}{isl}", chip=chip, model=model, engine=engine,
         precision="fp8", isl=isl, osl=1024.0, concurrency=load, layout=Layout(),
     )  # fmt: skip
@@ -26,7 +26,7 @@ def sample(cells, factors):
     """Two terms of 6 and 4 ms for each unit of load's root; measured is their sum × a factor."""
     size = np.sqrt([own.concurrency for own in cells])
     terms = np.array([6.0 * size, 4.0 * size])
-    return Sample(cells, terms, features(cells), terms.sum(axis=0) * np.array(factors))
+    return CellTerms(cells, terms, features(cells), terms.sum(axis=0) * np.array(factors))
 
 
 def grid(model="m", engine="e", chip="c"):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.prediction.grid import Grid, filled
+from results.prediction.grid import KernelGrid, filled
 
-GRID = Grid(
+GRID = KernelGrid(
     (np.array([1.0, 4.0, 16.0]), np.array([10.0, 1000.0])),
     np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 9.0]]),
 )
@@ -33,7 +33,7 @@ def test_points_broadcast():
 
 
 def test_an_axis_of_one_point_keeps_the_shape_of_what_is_asked():
-    one = Grid((np.array([8.0]), np.array([1.0, 4.0])), np.array([[0.0, 2.0]]))
+    one = KernelGrid((np.array([8.0]), np.array([1.0, 4.0])), np.array([[0.0, 2.0]]))
     assert one.at(np.array([1.0, 8.0, 99.0]), 2.0).tolist() == [1.0, 1.0, 1.0]
 
 
@@ -48,6 +48,6 @@ def test_what_is_missing_is_taken_from_the_nearest():
 
 @given(st.floats(-20, 20), st.floats(-20, 20))
 def test_shipped_values_differ_by_half_a_step_at_most(one, other):
-    grid = Grid((np.array([1.0, 2.0]),), np.array([one, other]))
-    again = Grid.from_json(grid.as_json())
+    grid = KernelGrid((np.array([1.0, 2.0]),), np.array([one, other]))
+    again = KernelGrid.from_json(grid.as_json())
     assert np.abs(again.values - grid.values).max() <= 0.0025 + 1e-9

@@ -5,7 +5,7 @@ import pytest
 
 from results.prediction.chip import Missing
 from results.prediction.plan import Layout, plan_of
-from results.prediction.steps import FIRST_TERMS, TERMS, Dtypes, Loads, Served, terms_of
+from results.prediction.steps import FIRST_TERMS, TERMS, Dtypes, Loads, PlacedModel, terms_of
 from suites.models.geometry import Geometry
 
 PLAIN = Dtypes("bfloat16", "bfloat16", "bfloat16")
@@ -19,7 +19,7 @@ def loads(batch=4.0, isl=100.0, osl=50.0, wanted=None):
 
 
 def terms(chip, geometry, layout=ONE, asked=None):
-    step, first = terms_of(Served(chip, geometry, layout, PLAIN), asked or loads())
+    step, first = terms_of(PlacedModel(chip, geometry, layout, PLAIN), asked or loads())
     return dict(zip(TERMS, step[:, 0], strict=True)), dict(
         zip(FIRST_TERMS, first[:, 0], strict=True)
     )
@@ -130,7 +130,7 @@ def test_more_to_do_takes_longer(chip, geometry, change, more):
 
 def test_what_was_never_measured_is_missing(chip, geometry):
     with pytest.raises(Missing, match="no product of nvfp4"):
-        terms_of(Served(chip, geometry, Layout(), Dtypes("nvfp4", "nvfp4", "nvfp4")), loads())
+        terms_of(PlacedModel(chip, geometry, Layout(), Dtypes("nvfp4", "nvfp4", "nvfp4")), loads())
 
 
 def test_latent_attention_projects_its_latents_on_every_rank():

@@ -352,7 +352,7 @@ def test_nothing_accepted_is_a_failure_and_writes_nothing(fenmark, tmp_path):
     path.write_text(json.dumps([VLLM | {"output_throughput": "\x1b[31mmany"}]))
     done = fenmark("import", path, "--out", out)
     assert done.returncode == 1
-    assert "output_throughput is no number (row 1)" in done.stderr
+    assert "output_throughput is not a number (row 1)" in done.stderr
     assert "\x1b" not in done.stderr
     assert not out.exists()
 

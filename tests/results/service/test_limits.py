@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from results.service.limits import Buckets, Limits, Quota
+from results.service.limits import Buckets, Quota, SenderLimits
 
 
 def quota(**limits):
-    return Quota.of(Limits(**limits))
+    return Quota.of(SenderLimits(**limits))
 
 
 def test_a_minutes_worth_passes_and_the_next_one_waits_for_what_one_takes():

@@ -197,7 +197,7 @@ def test_the_checkpoint_is_written_last(published):
 
 @pytest.mark.parametrize("url", ["board", "https://board/x", "s3://", "s3://Board/x", "s3://a"])
 def test_what_is_no_bucket_is_named(url):
-    with pytest.raises(UserError, match="is no bucket"):
+    with pytest.raises(UserError, match="is not a bucket"):
         object_store.opened(url)
 
 

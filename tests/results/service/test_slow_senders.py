@@ -47,14 +47,14 @@ def saying(serving):
 
 @pytest.fixture
 def say(saying):
-    with saying(Limits(head_s=0.3, body_s=0.3)) as say:
+    with saying(SenderLimits(head_s=0.3, body_s=0.3)) as say:
         yield say
 
 
 @pytest.fixture
 def say_in_time(saying):
     """To a server that has the patience which a busy machine needs."""
-    with saying(Limits(head_s=60, body_s=60)) as say:
+    with saying(SenderLimits(head_s=60, body_s=60)) as say:
         yield say
 
 
@@ -95,7 +95,7 @@ def test_a_head_that_never_ends_is_cut_off(say, part):
 
 
 def test_a_head_is_not_kept_waiting_for_by_a_trickle(serving):
-    with serving(Limits(head_s=0.5)) as client:
+    with serving(SenderLimits(head_s=0.5)) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(HEAD + b"X: ")

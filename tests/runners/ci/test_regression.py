@@ -140,7 +140,7 @@ def test_fewer_right_answers_fail_the_check_and_stand_in_every_form(fenmark, tmp
     assert plain.returncode == 0
     told = json.loads(plain.stdout)
     assert told["answers"]["drop"] == pytest.approx(-0.2)
-    # Shares of right answers are no ratio, and are said once.
+    # Shares of right answers are not a ratio, and are said once.
     assert {change["metric"] for change in told["changes"]} == {around(1.0)["metric"]}
     sides = [regression.load_side(str(tmp_path / name), []) for name in "ab"]
     comment = regression.markdown(
@@ -156,4 +156,4 @@ def test_hardware_is_the_chip_and_how_many(published):
     other = replace(side, predicate=side.predicate.model_copy(update={"machine": machine}))
     assert regression.same_hardware(side, side)
     assert not regression.same_hardware(side, other)
-    assert regression.same_hardware(side, regression.Side(name="summary", rows=[]))
+    assert regression.same_hardware(side, regression.ComparedRun(name="summary", rows=[]))

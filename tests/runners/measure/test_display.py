@@ -5,7 +5,7 @@ import io
 import pytest
 
 from runners.measure import display
-from suites.base.records import Cell
+from suites.base.records import CellSpec
 from suites.base.terminal import Terminal
 
 
@@ -18,7 +18,8 @@ def clock(monkeypatch):
 
 def cells(*seconds):
     return [
-        Cell(suite="kernels", name=f"p{i}", spec={}, estimated_s=s) for i, s in enumerate(seconds)
+        CellSpec(suite="kernels", name=f"p{i}", spec={}, estimated_s=s)
+        for i, s in enumerate(seconds)
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from runners.measure import execute
 from runners.measure.children import ChildEnd
 from suites.base.probe import Probe
-from suites.base.records import Cell, CellResult
+from suites.base.records import CellResult, CellSpec
 
 GAUGE = SimpleNamespace(
     recording=nullcontext,
@@ -38,7 +38,7 @@ def finished(tmp_path, monkeypatch):
         with workspace.locked():
             (workspace.home / "cells").mkdir()
             asked = [
-                Cell(suite="kernels", name=f"kernels-p{place}", spec={}, estimated_s=1)
+                CellSpec(suite="kernels", name=f"kernels-p{place}", spec={}, estimated_s=1)
                 for place in range(len(copy_gb_s) - 1)
             ]
             execute.run_cells(asked, workspace, GAUGE, lambda *_: None)

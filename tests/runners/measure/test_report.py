@@ -146,7 +146,7 @@ def test_what_a_search_found_is_shown_for_each_chip_and_how_that_was_derived():
 
 
 def answered():
-    """A run that answered questions, was held against a reference, and hid some in its load."""
+    """A run that answered questions, was compared with a reference, and hid some in its load."""
     data = unlisted()
     of_all = {"suite": "quality", "case": "questions/all", "labels": {"question_seed": 0}}
 

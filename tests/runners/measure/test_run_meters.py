@@ -8,7 +8,7 @@ from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
 from suites.base.records import CellResult, Series, Window
 from suites.meters import discovery
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
 from tests.clock import NS, Clock, LookedAt

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from leaderboard.figures.front import Point, View, default_view, lines
+from leaderboard.figures.front import ConfigurationPoint, View, default_view, lines
 
-POINT = Point(
+POINT = ConfigurationPoint(
     chip="a",
     chip_name="A",
     kind="reported",
@@ -19,7 +19,7 @@ POINT = Point(
 RENTED = View("1024→1024", "on-demand", "reported")
 
 
-def at(user: float, usd: float, **other) -> Point:
+def at(user: float, usd: float, **other) -> ConfigurationPoint:
     return replace(POINT, per_user=user, usd={"on-demand": usd}, where=f"{user} {usd}", **other)
 
 

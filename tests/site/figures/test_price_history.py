@@ -37,7 +37,7 @@ def test_each_class_has_the_price_that_was_computed_with_at_its_own_date():
         price(2.5, "2026-05", "neocloud on demand"),
         price(1.3, "2026-04", "reserved-3y"),
     )
-    # The three-year price was kept from the sheet before: it is no second point.
+    # The three-year price was kept from the sheet before: it is not a second point.
     second = sheet(price(3.0, "2026-10-01"), price(1.3, "2026-04", "reserved-3y"))
     past = past_prices("h100-sxm", [first, second])
     assert {name: [(one.date, one.usd_per_hour) for one in own] for name, own in past.items()} == {

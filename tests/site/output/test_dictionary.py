@@ -1,4 +1,4 @@
-"""Every column of every download is explained, and nothing that is no column."""
+"""Every column of every download is explained, and nothing that is not a column."""
 
 from __future__ import annotations
 

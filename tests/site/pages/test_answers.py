@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leaderboard.figures.front import Point
+from leaderboard.figures.front import ConfigurationPoint
 from leaderboard.pages import answers
 from leaderboard.read.front_points import Points
 from leaderboard.words import Words
@@ -23,8 +23,8 @@ FIELDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def point(**changes: Any) -> Point:
-    return Point(**FIELDS | changes)
+def point(**changes: Any) -> ConfigurationPoint:
+    return ConfigurationPoint(**FIELDS | changes)
 
 
 def test_the_cheapest_of_the_best_evidence_answers():

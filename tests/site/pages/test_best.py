@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leaderboard.figures.front import Point
-from leaderboard.pages.best import Ask, as_file, best_known, cells, context, g_per_joule
+from leaderboard.figures.front import ConfigurationPoint
+from leaderboard.pages.best import BestQuery, as_file, best_known, cells, context, g_per_joule
 from leaderboard.words import Words
 from results import catalog
 from tests.site.conftest import address
@@ -27,12 +27,12 @@ FIELDS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def point(**changes: Any) -> Point:
-    return Point(**FIELDS | changes)
+def point(**changes: Any) -> ConfigurationPoint:
+    return ConfigurationPoint(**FIELDS | changes)
 
 
-def best(*points: Point, **asked: Any) -> dict[str, Any]:
-    [row] = best_known({"m": points}, Ask(**asked), g_per_joule=100.0)
+def best(*points: ConfigurationPoint, **asked: Any) -> dict[str, Any]:
+    [row] = best_known({"m": points}, BestQuery(**asked), g_per_joule=100.0)
     return dict(row.cells)
 
 
@@ -60,13 +60,13 @@ def test_a_prediction_fills_a_cell_that_nobody_ran_unless_better_evidence_is_ask
 
 def test_limits_hold_at_the_percentile_that_is_asked_for():
     own = point(ttft=900.0, ttft_p99=2500.0)
-    assert best_known({"m": [own]}, Ask(ttft=500)) == []
+    assert best_known({"m": [own]}, BestQuery(ttft=500)) == []
     assert best(own, ttft=1000, tpot=20)
-    assert best_known({"m": [own]}, Ask(ttft=1000, p99=True)) == []
+    assert best_known({"m": [own]}, BestQuery(ttft=1000, p99=True)) == []
     assert best(own, ttft=3000, p99=True)
     # Who says nothing of the 99th percentile keeps no limit there.
-    assert best_known({"m": [own]}, Ask(tpot=100, p99=True)) == []
-    assert best_known({"m": [point(tpot=None)]}, Ask(tpot=100)) == []
+    assert best_known({"m": [own]}, BestQuery(tpot=100, p99=True)) == []
+    assert best_known({"m": [point(tpot=None)]}, BestQuery(tpot=100)) == []
 
 
 def test_each_measure_has_its_own_best_and_its_own_tokens():
@@ -83,16 +83,16 @@ def test_each_measure_has_its_own_best_and_its_own_tokens():
     assert best(frugal, measure="energy")["h100-sxm"].low is None
     # One output token in two: twice the tokens at half the price.
     assert (value(tokens="total"), value(measure="rate", tokens="total")) == (0.25, 1800.0)
-    assert best_known({"m": [point(load="gpqa")]}, Ask(tokens="total")) == []
+    assert best_known({"m": [point(load="gpqa")]}, BestQuery(tokens="total")) == []
 
 
 def test_rows_under_a_condition_do_not_compete_with_rows_without():
     drafted = point(load="1024→1024, drafts by mtp", usd={"owned": 0.1}, chip="b")
-    rows = best_known({"m": [point(), drafted]}, Ask())
+    rows = best_known({"m": [point(), drafted]}, BestQuery())
     assert [(row.load, list(row.cells)) for row in rows] == [
         ("1024→1024", ["h100-sxm"]), ("1024→1024, drafts by mtp", ["b"]),
     ]  # fmt: skip
-    assert best_known({"m": [drafted]}, Ask(tokens="total"))[0].cells["b"].value == 0.05
+    assert best_known({"m": [drafted]}, BestQuery(tokens="total"))[0].cells["b"].value == 0.05
 
 
 def test_answers_that_are_not_known_to_be_good_are_left_out_on_request():
@@ -107,7 +107,7 @@ def test_a_gram_is_of_the_energy_with_its_losses_on_the_grid_of_the_sheet():
 
 def test_the_page_opens_with_the_rows_that_most_chips_ran():
     known = {"m": [point(), point(chip="b")], "n": [point(), point(kind="predicted", chip="c")]}
-    shown = context(ENGLISH, best_known(known, Ask()), {"m": "Model M"}, {"owned"})
+    shown = context(ENGLISH, best_known(known, BestQuery()), {"m": "Model M"}, {"owned"})
     assert [row.model for row in shown["rows"]] == ["m", "n"]
     assert [chip for chip, _ in shown["chips"]] == ["h100-sxm", "b", "c"]
     assert (shown["names"], list(shown["classes"])) == ({"m": "Model M", "n": "n"}, ["owned"])
@@ -126,7 +126,7 @@ def test_the_file_says_of_each_cell_what_it_is():
 
 def test_the_live_table_has_every_point_by_its_fields():
     own = [point(), point(kind="predicted", chip="b", basis="kernels")]
-    told = json.loads(as_file(ENGLISH, {"m": own}, best_known({"m": own}, Ask()), {}, None))
+    told = json.loads(as_file(ENGLISH, {"m": own}, best_known({"m": own}, BestQuery()), {}, None))
     named = [dict(zip(told["fields"], listed, strict=True)) for listed in told["points"]]
     assert [told["kinds"][one["kind"]] for one in named] == ["reported", "predicted"]
     assert [told["chips"][one["chip"]][0] for one in named] == ["h100-sxm", "b"]

@@ -22,7 +22,7 @@ PAGES_OF_A_KIND = 6
 SKIPPED = {"script", "style", "code", "pre", "svg"}
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 SPOKEN = ("title", "alt", "aria-label", "data-label", "placeholder")
-# A word of three letters or more, all small, that is no part of a name, a number or an address.
+# A word of three letters or more, all small, that is not part of a name, a number or an address.
 WORD = re.compile(r"(?<![\w./:@{\\-])[a-z]{3,}(?![\w/:}\\]|[.-]\w)")
 # Of chips whose makers name them so, or that the catalogue tells apart by such a word.
 NAMES = sorted(

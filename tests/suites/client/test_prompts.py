@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from suites.client.prompts import BLOCK_TOKENS, Conversations, Prompts, Turn, Writer
+from suites.client.prompts import BLOCK_TOKENS, Conversations, Prompts, PromptWriter, Turn
 from suites.client.target import Target
 from suites.client.vocabulary import IDS, UNIQUE_TOKENS, Vocabulary
 
@@ -105,7 +105,7 @@ def test_a_tokenizers_own_tokens_are_part_of_the_length():
 
 
 def test_what_is_fresh_begins_at_its_token_and_stands_in_no_other_prompt():
-    writer = Writer(AT, longest=60, seed=1)
+    writer = PromptWriter(AT, longest=60, seed=1)
 
     def asked(number, **more):
         return tokens(writer.request(number, messages=(60,), common=0, output_tokens=1, **more))
@@ -119,7 +119,7 @@ def test_what_is_fresh_begins_at_its_token_and_stands_in_no_other_prompt():
 
 
 def test_blocks_with_the_same_id_are_the_same_and_others_are_not():
-    writer = Writer(AT, longest=1100, seed=1)
+    writer = PromptWriter(AT, longest=1100, seed=1)
 
     def asked(length, *blocks):
         return tokens(
@@ -166,7 +166,7 @@ def test_a_chat_of_several_turns_has_a_message_for_each_and_for_each_answer():
 
 @pytest.mark.parametrize("number", [0, 1, 8998, 8999, 8999 * 8999])
 def test_the_number_of_a_prompt_is_written_in_its_first_tokens(number):
-    writer = Writer(AT, longest=8, seed=1)
+    writer = PromptWriter(AT, longest=8, seed=1)
     base = len(IDS.pieces)
 
     def value(of):

@@ -13,7 +13,7 @@ from suites.base.errors import CheckError, UserError
 from suites.client.subject import packages, start_s, subject, subject_spec
 from suites.engines.gate import PROMPTS, GateReference, load_reference, store
 from suites.engines.llamacpp import LlamaCpp, Settings, default_threads
-from suites.engines.served import Choice, ServedEngine
+from suites.engines.served import EngineChoice, ServedEngine
 from suites.serving.instrument.emitter import Emitter, Schedule
 
 AT = {"endpoint": "http://h", "model": "m"}
@@ -264,7 +264,7 @@ def test_an_engine_is_started_with_what_was_asked(monkeypatch):
         made = Started.made
         assert made.pop("given") == (
             "tiny-15m",
-            Choice(
+            EngineChoice(
                 engine="vllm:cpu",
                 dtype="bfloat16",
                 parallel={"tp": 2, "pp": 1, "dp": 1, "ep": 1},

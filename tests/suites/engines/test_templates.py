@@ -15,7 +15,7 @@ import pytest
 
 from suites.base.errors import CheckError, UserError
 from suites.engines.hf_folder import generate_folder, read_folder
-from suites.engines.served import Choice, ServedEngine
+from suites.engines.served import EngineChoice, ServedEngine
 from suites.engines.template import chosen, command, device_here, image_of, names, template
 from suites.engines.versions import remarks
 from suites.models import Layer, load
@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
 
 
 def engine(folder, program, *flags, image=None):
-    choice = Choice(engine="vllm:cpu", program=program, flags=flags, image=image)
+    choice = EngineChoice(engine="vllm:cpu", program=program, flags=flags, image=image)
     return ServedEngine(folder, choice, model="tiny-15m", slots=2, context=256, threads=1)
 
 

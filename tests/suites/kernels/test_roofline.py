@@ -1,4 +1,4 @@
-"""Shares of a roofline: by hand, and never above one of one's own."""
+"""Shares of a roofline: by hand, and never above one of your own."""
 
 from __future__ import annotations
 

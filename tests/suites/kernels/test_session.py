@@ -66,4 +66,4 @@ def test_the_harness_states_its_own_overhead_with_the_rotation_in_it(session):
     case = session.cases[0]
     called = []
     assert overhead_ns(replace(case, run=called.append)) > 0
-    assert not called  # the kernel itself is no part of it
+    assert not called  # the kernel itself is not part of it

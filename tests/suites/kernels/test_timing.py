@@ -173,7 +173,7 @@ def test_long_calls_and_calls_that_cannot_be_captured_are_timed_by_events():
     waits = ScriptedBackend(steady(2e-6))
 
     class CompileError(Exception):
-        """As CuPy's CompileException, which is no RuntimeError."""
+        """As CuPy's CompileException, which is not a RuntimeError."""
 
     for error in (RuntimeError, CompileError):
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 from suites.meters.recorder import Recorder
 from tests.clock import NS, Clock
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 from suites.meters.modelled import ModelledMeter
 from suites.meters.recorder import Recorder
 from tests.clock import NS
@@ -25,8 +25,8 @@ class Steady:
     def read(self):
         now_ns = self.clock.monotonic_ns()
         if self.info.method == COUNTER:
-            return Reading(now_ns, joules=50 * now_ns / NS)
-        return Reading(now_ns, power_w=50.0)
+            return MeterReading(now_ns, joules=50 * now_ns / NS)
+        return MeterReading(now_ns, power_w=50.0)
 
 
 def watts(recorder, start_s, end_s):

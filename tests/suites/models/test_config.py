@@ -43,7 +43,7 @@ def small(**changes):
 
 @pytest.mark.parametrize("name", EXCERPTS)
 def test_parameters_are_those_that_transformers_builds(name):
-    # Corrections of the router's scores are no parameters to transformers, and some 10^-8 of all;
+    # Corrections of the router's scores are not parameters to transformers, and some 10^-8 of all;
     # of Kimi-K2.5 it counts a projector of pictures too.
     near = 1e-4 if name == "Kimi-K2.5" else 2e-7
     assert geometry(name).parameters() == pytest.approx(EXCERPTS[name]["parameters"], rel=near)

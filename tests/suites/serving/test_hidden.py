@@ -156,7 +156,7 @@ def test_answers_that_were_left_out_or_invented_are_no_evidence(cheap_under_load
         del answers[next(iter(answers))]
     else:
         answers[next(str(n) for n in range(99) if not LOAD.hides(n))] = {"text": "1", "tokens": 1}
-    with pytest.raises(ValueError, match=r"hidden questions|no question"):
+    with pytest.raises(ValueError, match=r"hidden questions|not a question"):
         summarize([CellResult(series=cheap_under_load.series, facts=facts)])
 
 

@@ -15,7 +15,7 @@ from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.instrument.instrument import Error
 from suites.serving.instrument.validity import instrument_problem, media_problems
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.load.point import Point
 from suites.serving.run import not_answered, run_cell
 from tests.builders import answered, assert_signable
@@ -334,7 +334,7 @@ def test_what_prompts_hold_is_in_the_case_and_its_labels():
 @pytest.mark.parametrize(("counted", "fits"), [(16, False), (15, False), (80, True)])
 def test_images_that_a_server_does_not_count_leave_no_input_rate(counted, fits):
     request = replace(answered([1, 2, 3]), input_tokens=counted)
-    outcome = Outcome(
+    outcome = LoadOutcome(
         requests=[request],
         start_ns=0,
         end_ns=9,

@@ -15,10 +15,10 @@ from suites.base.statistics import weight_of
 from suites.serving import plan, summarize
 from suites.serving.course import course_of
 from suites.serving.instrument.instrument import Error, Instrument
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.load.point import Point
 from suites.serving.search import (
-    Search,
+    LoadSearch,
     Tried,
     bracket,
     least_requests,
@@ -57,7 +57,7 @@ def queue(rate, *, requests, draw):
 @pytest.mark.parametrize(("start", "seed"), [(0.3, 0), (60.0, 1)])
 def test_the_rate_of_a_queue_is_found_within_three_percent(start, seed):
     draw = np.random.default_rng(seed)
-    search = Search(by="rate", start=start, most=1e6)
+    search = LoadSearch(by="rate", start=start, most=1e6)
     ends, _ = explore(search, lambda rate: queue(rate, requests=300_000, draw=draw))
     assert ends.low.load == pytest.approx(KNEE, rel=0.03)
     assert ends.low.load < ends.high.load <= 1.0125 * ends.low.load
@@ -65,7 +65,7 @@ def test_the_rate_of_a_queue_is_found_within_three_percent(start, seed):
 
 def test_few_requests_give_a_lower_rate_not_a_luckier_one():
     draw = np.random.default_rng(7)
-    search = Search(by="rate", start=1.0, most=1e6)
+    search = LoadSearch(by="rate", start=1.0, most=1e6)
     runs = [
         explore(search, lambda rate: queue(rate, requests=20_000, draw=draw)) for _ in range(20)
     ]
@@ -85,14 +85,14 @@ def test_the_share_that_is_sure_is_wilsons_bound_of_independent_requests():
 
 
 def test_a_concurrency_is_found_to_the_stream():
-    search = Search(by="concurrency", start=1, most=64)
+    search = LoadSearch(by="concurrency", start=1, most=64)
     ends, asked = explore(search, lambda c: Tried(c, 1000 if c <= 23 else 0, 1000))
     assert (ends.low.load, ends.high.load) == (23, 24)
     assert asked[:6] == [1, 2, 4, 8, 16, 32]
 
 
 def test_what_every_load_meets_has_no_upper_end_and_what_none_meets_no_lower():
-    search = Search(by="concurrency", start=1, most=6)
+    search = LoadSearch(by="concurrency", start=1, most=6)
     ends, asked = explore(search, lambda c: Tried(c, 100, 100))
     assert asked == [1, 2, 4, 6]
     assert (ends.low.load, ends.high) == (6, None)
@@ -102,7 +102,7 @@ def test_what_every_load_meets_has_no_upper_end_and_what_none_meets_no_lower():
 
 
 def test_a_rate_is_halved_while_that_may_help_and_no_longer():
-    search = Search(by="rate", start=1, most=9)
+    search = LoadSearch(by="rate", start=1, most=9)
     _, asked = explore(search, lambda r: Tried(r, 50, 100))
     assert asked == [1, 0.5]
     _, asked = explore(search, lambda r: Tried(r, min(200, round(40 / r)), 200))
@@ -112,7 +112,7 @@ def test_a_rate_is_halved_while_that_may_help_and_no_longer():
 
 
 def test_a_load_that_is_not_valid_never_meets_the_limits():
-    search = Search(by="rate", start=1, most=100)
+    search = LoadSearch(by="rate", start=1, most=100)
     ends, _ = explore(search, lambda r: Tried(r, 100, 100, problem="saturated" if r > 3 else ""))
     assert 2.95 < ends.low.load <= 3
 
@@ -157,7 +157,7 @@ def answers(load, good, n=100):
         for index, sent in enumerate(range(0, n * 10**7, 10**7))
         for first in [sent + (5 * 10**7 if index * good // n < (index + 1) * good // n else 10**9)]
     ]
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=0,
         end_ns=requests[-1].ended_ns,

@@ -1,4 +1,4 @@
-"""AIConfigurator: differences are no times, and chips are those of every pool."""
+"""AIConfigurator: differences are not times, and chips are those of every pool."""
 
 import pytest
 
@@ -66,4 +66,4 @@ def test_a_collective_is_of_all_its_gpus(tmp_path):
     file = of_text(tmp_path, [kernel, kernel | {"num_gpus": 0.3}])
     (result,) = file.results
     assert (result.chip.catalog_id, result.chip.count) == ("h200-sxm", 8)
-    assert reasons(file) == ["num_gpus is no number of things"]
+    assert reasons(file) == ["num_gpus is not a count of things"]

@@ -43,7 +43,7 @@ def test_a_cell_has_its_own_unit_or_that_of_its_table(tmp_path, column, value, t
     ("column", "value", "reason"),
     [
         ("主存储带宽测试值", "1500", "neither the cell nor its table has a unit"),
-        ("BF16算力测试值", "60.32GiB(64.77GB)", "the cell is no number"),
+        ("BF16算力测试值", "60.32GiB(64.77GB)", "the cell is not a number"),
         ("BF16算力测试值", "3GB/s", "the cell has the unit GB/s"),
         ("BF16算力测试值", "/", "the cell is empty"),
         ("BF16算力标定值", "320TFLOPS", "column not taken over: BF16算力标定值"),

@@ -1,4 +1,4 @@
-"""LLMPerf's inter-token latency holds the first token's wait, and is no TPOT."""
+"""LLMPerf's inter-token latency holds the first token's wait, and is not a TPOT."""
 
 import pytest
 

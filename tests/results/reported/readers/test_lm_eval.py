@@ -49,7 +49,7 @@ def test_a_score_that_is_no_share_costs_its_task(tmp_path, score):
     results = {"odd": {"acc,none": score}, "even": {"acc,none": 0.5}}
     file = of_text(tmp_path, {**FILE, "results": results})
     assert [result.measurements[0].labels["task"] for result in file.results] == ["even"]
-    assert "acc,none is no" in reasons(file)[0]
+    assert "acc,none is not a" in reasons(file)[0]
 
 
 @pytest.mark.parametrize(

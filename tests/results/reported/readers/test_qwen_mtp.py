@@ -42,7 +42,7 @@ def test_a_card_gives_two_rates_and_a_cap_its_joules(tmp_path):
 def test_a_range_is_no_rate_and_joules_are_watts_over_rate(tmp_path):
     # 411 W ÷ 132.8 tokens/s are 3.09 J/token.
     assert reasons(of_text(tmp_path, TABLES, "tables.md")) == [
-        "rate is no number", "joules per token are not watts over rate",
+        "rate is not a number", "joules per token are not watts over rate",
     ]  # fmt: skip
 
 

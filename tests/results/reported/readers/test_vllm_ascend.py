@@ -1,4 +1,4 @@
-"""Tables of vllm-ascend: a range over several rows is no figure of one."""
+"""Tables of vllm-ascend: a range over several rows is not a figure of one."""
 
 from tests.results.reported.told import figures, of_text
 

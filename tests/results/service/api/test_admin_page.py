@@ -9,7 +9,7 @@ import pytest
 
 from results.service import request as requests
 from results.service.request import Asked
-from results.service.sessions import LASTS, Sessions
+from results.service.sessions import LASTS, AdminSessions
 from runners.machine.keys import registration
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -174,7 +174,7 @@ def test_a_form_of_another_site_or_session_does_nothing(client, enter, act, log_
 
 
 def test_links_and_sessions_end():
-    sessions = Sessions()
+    sessions = AdminSessions()
     late = sessions.invite("key", NOW)
     assert sessions.begin(late, NOW.replace(minute=3)) is None
     token = sessions.begin(sessions.invite("key", NOW), NOW)

@@ -22,7 +22,7 @@ from results.keys.identity import runner_id, runner_toml
 from results.proof import checkpoint, envelope, merkle
 from results.proof.ledger import Ledger
 from results.proof.receipt import Receipt
-from results.service.api import Limits
+from results.service.api import SenderLimits
 from results.service.orm import Base
 from results.service.publish import publish
 from results.service.store import open_store

@@ -214,7 +214,7 @@ def test_an_issuer_that_does_not_answer_is_said_and_its_last_keys_do_for_a_day(k
     assert "a moment ago" in refused(tokens, token(key))[1]
     listed.now, listed.fault = 60.0, None
     tokens.identity(token(key), KEYID)
-    listed.now, listed.fault = 60.0 + 86_400, UserError("is no key set")
+    listed.now, listed.fault = 60.0 + 86_400, UserError("is not a key set")
     tokens.identity(token(key), KEYID)
     listed.now += 61
     assert refused(tokens, token(key))[0] == 503
@@ -271,7 +271,7 @@ def https(tmp_path, answer, monkeypatch):
         ((302, {"Location": "https://127.0.0.1:1/"}, b""), "answers 302"),
         ((404, {}, b""), "answers 404"),
         ((200, {"Content-Encoding": "gzip"}, b""), "answers 200"),
-        ((200, {}, b"[]"), "is no key set"),
+        ((200, {}, b"[]"), "is not a key set"),
         ((200, {}, b"\xff"), "keys"),
     ],
 )

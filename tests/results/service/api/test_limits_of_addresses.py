@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import httpx
 import pytest
 
-from results.service.api import Limits
+from results.service.api import SenderLimits
 
 pytestmark = pytest.mark.usefixtures("standing")
 
@@ -20,13 +20,13 @@ def forwarded(client, *values):
 
 
 def test_a_forged_header_passes_no_limit(serving):
-    with serving(Limits(per_minute=2)) as client:
+    with serving(SenderLimits(per_minute=2)) as client:
         answers = [forwarded(client, f"198.51.100.{number}") for number in range(3)]
     assert answers == [200, 200, 429]
 
 
 def test_behind_a_trusted_proxy_each_client_has_its_share(serving):
-    with serving(Limits(per_minute=1, trusted=LOOPBACK)) as client:
+    with serving(SenderLimits(per_minute=1, trusted=LOOPBACK)) as client:
         assert forwarded(client, "198.51.100.1") == 200
         assert forwarded(client, "203.0.113.9, 198.51.100.1") == 429
         assert forwarded(client, "203.0.113.9", "198.51.100.1") == 429
@@ -38,7 +38,7 @@ def test_behind_a_trusted_proxy_each_client_has_its_share(serving):
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json", "/v1/nothing"])
 def test_nothing_is_outside_the_limits(serving, path):
-    with serving(Limits(per_minute=1)) as client:
+    with serving(SenderLimits(per_minute=1)) as client:
         client.get(path)
         answer = client.get(path)
     assert answer.status_code == 429
@@ -47,7 +47,7 @@ def test_nothing_is_outside_the_limits(serving, path):
 
 
 def test_an_address_has_its_share_of_bytes(serving):
-    with serving(Limits(bytes_per_minute=1000)) as client:
+    with serving(SenderLimits(bytes_per_minute=1000)) as client:
         assert client.get("/openapi.json").status_code == 200
         answer = client.get("/v1/key")
     assert answer.status_code == 429
@@ -56,7 +56,7 @@ def test_an_address_has_its_share_of_bytes(serving):
 
 def test_a_key_has_its_share_of_bytes_whatever_address_it_comes_from(serving, sealed):
     body = sealed()
-    with serving(Limits(bytes_per_minute=len(body) / 2)) as client:
+    with serving(SenderLimits(bytes_per_minute=len(body) / 2)) as client:
 
         def send(number):
             transport = httpx.HTTPTransport(local_address=f"127.0.0.{number + 2}")

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from results.service.api import Limits
+from results.service.api import SenderLimits
 from results.service.api.problems import SAFETY
 from results.service.store import Store
 

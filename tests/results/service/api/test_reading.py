@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 from sqlalchemy import Engine, create_engine, event, insert
 
-from results.service.orm import Entry, Submission
+from results.service.orm import LogEntry, Submission
 
 MEGABYTE = 10**6
 
@@ -24,7 +24,9 @@ def add_results(client, tmp_path):
         engine = create_engine(f"sqlite:///{tmp_path / 'data/fenmark.db'}")
         with engine.begin() as connection:
             for row in rows:
-                connection.execute(insert(Entry).values(at=row["at"], record=b"", size=row["at"]))
+                connection.execute(
+                    insert(LogEntry).values(at=row["at"], record=b"", size=row["at"])
+                )
                 connection.execute(insert(Submission).values(envelope=bytes(envelope_bytes), **row))
         engine.dispose()
 

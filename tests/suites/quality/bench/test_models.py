@@ -37,7 +37,7 @@ def test_fewer_bits_err_more_and_read_back_as_gguf_reads_them(kind, least, most)
 
 
 def test_rows_that_are_no_whole_blocks_are_refused():
-    with pytest.raises(ValueError, match="no blocks of 256"):
+    with pytest.raises(ValueError, match="not blocks of 256"):
         quantized(np.zeros((2, 128), dtype=np.float32), Kind.Q4_K)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from suites.serving.bench import misled
 from suites.serving.bench.misled import CLIENTS, Misled, Reporter, judge
-from suites.serving.bench.odd_server import BEHAVIOURS, Behaviour
+from suites.serving.bench.odd_server import BEHAVIOURS, ServerBehaviour
 from suites.serving.bench.peers import Peers
 
 BLANK = Misled(client="c", behaviour="b")
@@ -48,9 +48,9 @@ def test_a_median_is_held_against_what_the_server_did(said, verdict):
 
 
 def test_what_is_held_back_arrives_with_the_last_of_it():
-    held = Behaviour(name="held", held=4)
+    held = ServerBehaviour(name="held", held=4)
     assert judge(BLANK, held, says(230.0, 10.0), LOG).verdict == "right"
-    joint = Behaviour(name="joint", tokens_an_event=2)
+    joint = ServerBehaviour(name="joint", tokens_an_event=2)
     assert judge(BLANK, joint, says(210.0, 10.0), LOG).verdict == "right"
 
 
@@ -61,7 +61,7 @@ def test_a_client_that_gives_no_pace_is_not_wrong_about_it():
 
 
 def test_of_an_overloaded_server_only_no_number_is_right():
-    flooded = Behaviour(name="flooded", ttft_ms=100.0, rate=9.0)
+    flooded = ServerBehaviour(name="flooded", ttft_ms=100.0, rate=9.0)
     assert judge(BLANK, flooded, says(2100.0, 1.0), LOG).verdict == "TTFT +2000%"
     assert judge(BLANK, flooded, says(0.0, 0.0, "saturated"), LOG).verdict == "void: saturated"
     assert replace(BLANK, problem="exit 1").verdict == "did not run: exit 1"
@@ -87,7 +87,7 @@ def test_clients_measure_servers_in_processes_of_their_own(tmp_path, monkeypatch
     assert "away is absent" in shown
 
 
-ASK = misled.Ask(streams=2, requests=4)
+ASK = misled.LoadAsk(streams=2, requests=4)
 
 
 @pytest.mark.parametrize("name", ["vllm", "sglang"])
@@ -96,7 +96,7 @@ def test_what_peers_write_is_read_from_the_last_line_of_their_file(name, tmp_pat
     old, new = ({"median_ttft_ms": v, "median_tpot_ms": v / 10} for v in (1.0, 70.0))
     (tmp_path / "report.json").write_text(json.dumps(old) + "\n" + json.dumps(new) + "\n")
     assert client.read("", tmp_path) == says(70.0, 7.0)
-    for ask in (misled.Ask(), misled.Ask(rate=3.0)):
+    for ask in (misled.LoadAsk(), misled.LoadAsk(rate=3.0)):
         words = client.command("http://h", ask, tmp_path)
         assert ("--request-rate" in words) == bool(ask.rate)
         assert json.loads(Path(tmp_path, "tokenizer.json").read_text())["model"]

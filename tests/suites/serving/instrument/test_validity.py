@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suites.serving.instrument.validity import pace_problems, problems
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from tests.builders import answered
 
 # One core at saturation: so many events a second.
@@ -23,7 +23,7 @@ def saturated(*, together):
 
 
 def outcome(requests, *, cpu_share=0.1, lag_ms=()):
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=0,
         end_ns=max(request.ended_ns for request in requests),
@@ -89,5 +89,5 @@ def in_turn(*sizes):
 def test_tokens_that_are_counted_at_once_at_the_end_have_no_pace(sizes, named):
     reasons = pace_problems(outcome([in_turn(*sizes)] * 3))
     assert any("at once" in reason for reason in reasons) == named
-    # What happens to a few answers is no property of the server.
+    # What happens to a few answers is not a property of the server.
     assert not pace_problems(outcome([in_turn(*sizes), *[in_turn(*[1] * 9)] * 9]))

@@ -15,7 +15,7 @@ from suites.base.errors import UserError
 from suites.client.target import Target
 from suites.serving.instrument.emitter import Schedule
 from suites.serving.load.point import Point
-from suites.serving.load.sessions import SessionRequests, Sessions
+from suites.serving.load.sessions import SessionRequests, SessionShape
 from suites.serving.load.think import read_think
 from suites.serving.processes.shard import run_shards, split
 
@@ -24,7 +24,7 @@ TARGET = Target(url="http://h", model="m")
 
 def talk(**fields):
     sizes = {"turns": 4, "first_tokens": 100, "turn_tokens": 30, "output_tokens": 20}
-    return Sessions(**{"kind": "agents", **sizes, **fields})
+    return SessionShape(**{"kind": "agents", **sizes, **fields})
 
 
 def prompts_of(sessions, *planned, target=TARGET, **options):

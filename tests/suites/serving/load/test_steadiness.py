@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.load.steadiness import drift, saturation
 from tests.builders import answered
 
@@ -29,7 +29,7 @@ def queued(rate, *, count=200, seed=0, served_s=None):
         first, last = round(free * 1e9) + 1, round(free * 1e9) + 10**7
         one = answered([first, last], sent_ns=round(now * 1e9))
         requests.append(replace(one, index=number, measured=number >= count // 10))
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=0,
         end_ns=requests[-1].ended_ns,

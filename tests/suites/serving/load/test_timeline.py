@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.load.timeline import timeline
 from tests.builders import answered
 
@@ -14,7 +14,7 @@ S = 1_000_000_000
 
 
 def outcome(*requests, start_s=0.0, end_s=12.0):
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=int(start_s * S),
         end_ns=int(end_s * S),

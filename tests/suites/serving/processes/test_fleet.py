@@ -20,7 +20,7 @@ from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.instrument.instrument import Error, Instrument, worst
 from suites.serving.instrument.validity import problems
-from suites.serving.load.clock import Clock, ask
+from suites.serving.load.clock import ClockOffset, ask
 from suites.serving.load.outcome import on_our_clock, run_point
 from suites.serving.load.point import Point
 from suites.serving.processes import fleet
@@ -150,15 +150,15 @@ def test_a_clock_is_known_to_half_the_shortest_round_trip():
 
 
 def test_what_a_clock_drifts_during_a_load_is_error():
-    before = Clock(offset_ns=1_000, error_ns=10, asked=4)
-    after = Clock(offset_ns=1_100, error_ns=30, asked=4)
-    assert Clock.between(before, after) == Clock(offset_ns=1_050, error_ns=80, asked=8)
+    before = ClockOffset(offset_ns=1_000, error_ns=10, asked=4)
+    after = ClockOffset(offset_ns=1_100, error_ns=30, asked=4)
+    assert ClockOffset.between(before, after) == ClockOffset(offset_ns=1_050, error_ns=80, asked=8)
 
 
 def test_on_our_clock_every_time_has_moved_and_no_latency_has():
     with Emitter(FAST) as emitter:
         outcome = run_point(Target(url=emitter.url, model="m"), POINT, seed=0)
-    moved = on_our_clock(outcome, Clock(offset_ns=-(10**12), error_ns=1, asked=1))
+    moved = on_our_clock(outcome, ClockOffset(offset_ns=-(10**12), error_ns=1, asked=1))
     assert moved.start_ns == outcome.start_ns + 10**12
     assert moved.duration_s == outcome.duration_s
     for before, after in zip(outcome.requests, moved.requests, strict=True):
@@ -172,9 +172,9 @@ def test_clocks_too_uncertain_for_the_window_make_the_point_invalid():
     with Emitter(FAST) as emitter:
         outcome = run_point(Target(url=emitter.url, model="m"), POINT, seed=0)
     quiet = replace(outcome, cpu_share=0.1, lag_ms=())
-    sure = Clock(offset_ns=7, error_ns=1, asked=1)
+    sure = ClockOffset(offset_ns=7, error_ns=1, asked=1)
     assert problems(replace(quiet, clocks=(sure,))) == []
-    unsure = Clock(offset_ns=7, error_ns=int(0.03e9 * quiet.duration_s), asked=1)
+    unsure = ClockOffset(offset_ns=7, error_ns=int(0.03e9 * quiet.duration_s), asked=1)
     (problem,) = problems(replace(quiet, clocks=(sure, unsure)))
     assert "clocks" in problem
 

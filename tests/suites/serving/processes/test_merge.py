@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.processes.shard import merge
 from tests.builders import answered
 
@@ -12,7 +12,7 @@ def request(sent_ns, *token_ns):
 
 
 def outcome(start_ns, end_ns, cpu_share, *requests):
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=start_ns,
         end_ns=end_ns,

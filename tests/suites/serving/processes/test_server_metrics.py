@@ -125,7 +125,7 @@ def test_drafts_say_tokens_a_step_and_how_often_each_place_was_accepted():
         "server_acceptance_length": {"": 2.3},
         "server_position_acceptance": {"1": 0.8, "2": 0.5},
     }
-    # More accepted than drafted is no share; a server that drafts nothing says nothing.
+    # More accepted than drafted is not a share; a server that drafts nothing says nothing.
     claims = figures([before, {**after, "accepted_at_0": 141.0}])
     assert "server_position_acceptance" not in claims
     assert figures([dict.fromkeys(before, 0.0)] * 2) == {}
