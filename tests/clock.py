@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from suites.meters.base import EnergyMeter, MeterInfo, Reading
+    from suites.meters.base import EnergyMeter, MeterInfo, MeterReading
 
 NS = 10**9
 
@@ -69,7 +69,7 @@ class LookedAt:
     def period_s(self) -> float:
         return self._meter.period_s
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         with self._clock.moving:
             self.at_ns = self._clock.now_ns
             return self._meter.read()

@@ -27,7 +27,7 @@ __all__ = ["beside", "evidence_of", "keep", "other_samples", "place_of", "sendab
 
 
 _NONE = "no raw samples lie beside it"
-_ABSENT = Evidence(absent=_NONE)
+_ABSENT = SampleFigures(absent=_NONE)
 
 
 def place_of(home: Path, digest: str) -> Path:
@@ -69,11 +69,11 @@ def beside(home: Path, statement: Statement) -> SampleFigures:
 
 
 @cache
-def _names(files: int) -> Evidence:
-    return Evidence(absent=f"it names {files} files of raw samples")
+def _names(files: int) -> SampleFigures:
+    return SampleFigures(absent=f"it names {files} files of raw samples")
 
 
-def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:
+def evidence_of(data: bytes, where: str, harness: Harness | None) -> SampleFigures:
     """Compute every figure that raw samples give: Fenmark's own, or those of a harness' file.
 
     Args:

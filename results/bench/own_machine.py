@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from results.prediction.own import (
     EngineLoad,
-    Held,
+    HeldOutLoad,
     OwnEngine,
     Unmeasured,
     held_out,
@@ -116,7 +116,7 @@ def report(own: OwnEngine, others: Sequence[OwnEngine], spread: float) -> Iterat
     )
 
 
-def _kinds(own: OwnEngine, engines: Sequence[OwnEngine]) -> Iterator[tuple[str, list[Held]]]:
+def _kinds(own: OwnEngine, engines: Sequence[OwnEngine]) -> Iterator[tuple[str, list[HeldOutLoad]]]:
     errors = errors_of(own, engines)
     for kind in KINDS:
         yield kind, [held for held in errors if held.kind == kind]
@@ -126,11 +126,11 @@ def _kinds(own: OwnEngine, engines: Sequence[OwnEngine]) -> Iterator[tuple[str, 
     yield "unseen batch, all its contexts left out", list(_whole_batches(own))
 
 
-def _of(own: OwnEngine, kind: str) -> list[Held]:
+def _of(own: OwnEngine, kind: str) -> list[HeldOutLoad]:
     return [held for held in held_out(own) if held.kind == kind]
 
 
-def _whole_batches(own: OwnEngine) -> Iterator[Held]:
+def _whole_batches(own: OwnEngine) -> Iterator[HeldOutLoad]:
     """Leave a batch out at all of its contexts."""
     for batch in sorted({at.batch for at in own.times if at.phase == "decode"}):
         rest = {at: t for at, t in own.times.items() if (at.phase, at.batch) != ("decode", batch)}
@@ -140,7 +140,7 @@ def _whole_batches(own: OwnEngine) -> Iterator[Held]:
                 guess = time_of(without, load)
             except Unmeasured:
                 continue
-            yield Held(kind_of(without, load), load, guess / own.times[load] - 1)
+            yield HeldOutLoad(kind_of(without, load), load, guess / own.times[load] - 1)
 
 
 def _repeated(

@@ -158,8 +158,8 @@ _WORST = 5
 
 
 def _rates(
-    step: Sample, first: Sample, held: HeldOut, first_held: HeldOut
-) -> tuple[list[Cell], Floats]:
+    step: CellTerms, first: CellTerms, held: HeldOut, first_held: HeldOut
+) -> tuple[list[ServingCell], Floats]:
     """Cells with both times, and how their predicted rates compare with the measured ones.
 
     Of C·OSL ÷ (TTFT + TPOT·(OSL − 1)) ÷ chips, C and chips cancel.
@@ -174,7 +174,7 @@ def _rates(
 
 
 def _worst_rates(
-    step: Sample, first: Sample, held: HeldOut, first_held: HeldOut
+    step: CellTerms, first: CellTerms, held: HeldOut, first_held: HeldOut
 ) -> list[tuple[str, float]]:
     """Groups whose median rate is farthest off, in %."""
     cells, ratio = _rates(step, first, held, first_held)
@@ -185,7 +185,7 @@ def _worst_rates(
     return sorted(off.items(), key=lambda pair: -abs(pair[1]))[:_WORST]
 
 
-def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut) -> str:
+def _throughput(step: CellTerms, first: CellTerms, held: HeldOut, first_held: HeldOut) -> str:
     """Median and 90th percentile of the error of output tokens/s on a chip."""
     cells, ratio = _rates(step, first, held, first_held)
     wrong, weights = np.abs(ratio - 1) * 100, group_weights(cells)

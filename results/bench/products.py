@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from results.prediction.chip import Chip
+    from results.prediction.chip import ChipTiming
     from results.prediction.grid import Floats
 
 __all__ = ["product_errors"]
 
-# Narrower products are no model's.
+# Narrower products are not model's.
 _LEAST = 128
 _SIZES = ["m", "n", "k"]
 
@@ -52,7 +52,7 @@ def _pair(error: tuple[float, float]) -> str:
 
 
 def _errors(
-    chip: Chip, dtype: str, tables: list[pd.DataFrame]
+    chip: ChipTiming, dtype: str, tables: list[pd.DataFrame]
 ) -> tuple[tuple[float, float], tuple[float, float], float | None]:
     """Median and 90th percentile at the grid's rows and at all; how far two engines differ."""
     times = [frame.groupby(_SIZES)["latency"].min() for frame in tables]

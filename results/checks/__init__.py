@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from results.checks import machine, roofline, samples
 from results.checks.claim import drafts, of_reported, of_statement
-from results.checks.evidence import Evidence, evidence
-from results.checks.finding import Context, Finding, Held, Law, Outcome
+from results.checks.evidence import SampleFigures, evidence
+from results.checks.finding import CheckedFigure, Context, Finding, Law, Outcome
 from results.checks.laws import AHEAD, LAWS, ONE_ANSWER, SAMPLES
 from results.checks.machine import OWN_LENGTH
 from results.checks.origin import NONCE, copies, fingerprints
@@ -36,6 +36,7 @@ __all__ = [
     "Judged",
     "Law",
     "Outcome",
+    "SampleFigures",
     "ahead",
     "check",
     "copied",

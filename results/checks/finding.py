@@ -115,7 +115,7 @@ class Law:
     tolerance: str = "none"
     needs: frozenset[str] = frozenset()
     given: str = ""
-    find: Callable[[Claim, Context], Iterator[Held]]
+    find: Callable[[Claim, Context], Iterator[CheckedFigure]]
 
 
 def at_most(where: str, left: float, right: float, reason: str) -> CheckedFigure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from results.checks.finding import Finding, Held
+from results.checks.finding import CheckedFigure, Finding
 from results.statement.statement_v2 import KNOWN_LABELS, PredicateV2
 from suites.base.labels import LABELS
 
@@ -40,7 +40,9 @@ def labels_are_typed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Hold the labels of a signed result; those of others' files are read with their figures."""
     # Those of version 2 are typed as they are read.
     if claim.predicate is not None and not isinstance(claim.predicate, PredicateV2):
-        yield from (Held(where=where, reason=reason) for where, reason in _faults(claim.predicate))
+        yield from (
+            CheckedFigure(where=where, reason=reason) for where, reason in _faults(claim.predicate)
+        )
 
 
 def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:

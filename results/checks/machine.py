@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from results import catalog
 from results.checks.claim import flags_of, least, most, number, place_of, said_by_file
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 from results.statement.statement_v2 import ATTESTED, ChipV2
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
         unlisted = chip.catalog_id is None
         if seen != chip.catalog_id and not (unlisted and _unlisted_then(seen, predicate.run)):
             reason = f"{chip.catalog_id} is claimed, {chip.name[:60]!r} is {seen or 'not listed'}"
-        yield Held("machine.chip.catalog_id", reason)
+        yield CheckedFigure("machine.chip.catalog_id", reason)
         if claim.chip:
             same = _kinds_agree(chip.kind, claim.chip.kind)
             told = f"{chip.kind} is stated, {claim.chip.id} is a {claim.chip.kind}"
-            yield Held("machine.chip.kind", None if same else told)
+            yield CheckedFigure("machine.chip.kind", None if same else told)
     yield from _on_the_bus(claim, machine)
     if chip.kind == "gpu":
         missing = "names a GPU, and no driver" if machine.driver is None else None
@@ -209,14 +209,14 @@ def runs_have_been(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
         yield from before(claim.predicate.run.finished_at, context.clock)
 
 
-def before(ended: str, clock: datetime) -> Iterator[Held]:
-    """Hold the end of a run against a reader's clock; what is no date is said elsewhere."""
+def before(ended: str, clock: datetime) -> Iterator[CheckedFigure]:
+    """Hold the end of a run against a reader's clock; what is not a date is said elsewhere."""
     try:
         finished = _time(ended)
     except ValueError:
         return
     late = finished > clock + _READERS_CLOCK
-    yield Held(
+    yield CheckedFigure(
         where="run.finished_at",
         reason=f"{ended} lies ahead of this reader's clock" if late else None,
         left=finished.timestamp(),
@@ -354,7 +354,7 @@ def _seen(machine: Machine) -> str | None:
 
 @lru_cache(maxsize=256)  # most results are of few machines
 def _listed(name: str, tables: str, pci: str) -> str | None:
-    return catalog.identify(catalog.Seen(name=name, tables=tuple(tables.split("; ")), pci=pci))
+    return catalog.identify(catalog.ChipSigns(name=name, tables=tuple(tables.split("; ")), pci=pci))
 
 
 @lru_cache(maxsize=256)
@@ -367,7 +367,7 @@ def _processor(
     family, model, stepping = numbers
     by_id = (
         catalog.identify(
-            catalog.Seen(
+            catalog.ChipSigns(
                 name=name,
                 vendor=maker,
                 family=int(family or 0),
@@ -465,7 +465,7 @@ def _chips_of(value: Label) -> float:
     return number(value) or 1.0
 
 
-def _laid_out(claim: Claim, chip: Chip) -> Iterator[Held]:
+def _laid_out(claim: Claim, chip: Chip) -> Iterator[CheckedFigure]:
     """Figures that say over how many chips they were spread say no more than are claimed."""
     layouts = dict.fromkeys(
         tuple(number(item.labels.get(name)) or 0.0 for name in _LAYOUT)

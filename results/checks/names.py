@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from results import catalog
 from results.checks.claim import case_load, flags_of, number, place_of, said_by_file
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 from suites.base.metrics import METRICS
 from suites.models.names import known_as
 from suites.models.widths import bits_of
@@ -129,7 +129,7 @@ def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[Checked
             yield at_most("engines", stated, bits, reason)
 
 
-def names_are_as_they_look(claim: Claim, _: Context) -> Iterator[Held]:
+def names_are_as_they_look(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A name in letters that look like others is another name, to tables and not to readers."""
     if claim.predicate is None:
         return
@@ -142,7 +142,7 @@ def names_are_as_they_look(claim: Claim, _: Context) -> Iterator[Held]:
     for where, name in named:
         odd = None if name.isascii() else _ALIKE.search(name)
         reason = f"U+{ord(odd[0]):04X} stands in it, which looks like another letter" if odd else ""
-        yield Held(where=where, reason=reason or None)
+        yield CheckedFigure(where=where, reason=reason or None)
 
 
 @cache

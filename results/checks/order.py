@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from results.checks.claim import case_load, least, most, place_of, series
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +141,7 @@ def clocks_agree(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
             yield at_most(place_of(pace), fastest / _ALONE, most(pace), reason)
 
 
-def more_work_takes_no_less(claim: Claim, _: Context) -> Iterator[Held]:
+def more_work_takes_no_less(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """More at once, longer contexts and longer prompts take no less time than fewer and shorter."""
     for (name, *_rest), points in _rising(claim).items():
         for metric in _GROWING[name][1]:
@@ -176,7 +176,7 @@ def _without(case: str, letters: str) -> str:
     return re.sub(f"/{letters}[0-9][^/]*", "/", case, count=1)
 
 
-def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:
+def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """1000 ÷ TPOT in ms, of the same statistic."""
     for point in claim.points:
         for rank in (50.0, "mean"):

@@ -66,7 +66,7 @@ def _cached(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     yield at_most(place_of(item), share, most, reason)
 
 
-def _counted(point: ClaimedPoint) -> Iterator[Held]:
+def _counted(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     """A prompt of which the server counts far fewer tokens was cut, or never as long."""
     item = point.get("request_throughput")
     asked = number(item.labels.get("isl")) if item else None
@@ -76,7 +76,7 @@ def _counted(point: ClaimedPoint) -> Iterator[Held]:
         yield at_most(place_of(item), asked * _COUNTED, counted, reason)
 
 
-def _instrument(point: ClaimedPoint) -> Iterator[Held]:
+def _instrument(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     for rank in _JUDGED:
         error, item = point.get("instrument_ttft_error", rank), point.get("ttft", rank)
         if error and item and item.labels.get("valid") is not False:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, get_args
 
 from results.checks.claim import least, most, number, place_of
-from results.checks.finding import TOLERANCE, Held, at_most
+from results.checks.finding import TOLERANCE, CheckedFigure, at_most
 from results.statement.statement import Meter
 from results.statement.statement_v2 import ATTESTED
 
@@ -116,12 +116,12 @@ def _of_meter(item: Measurement, meter: Meter | None) -> str | None:
     return None
 
 
-def _without_rate(point: ClaimedPoint) -> Iterator[Held]:
+def _without_rate(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     """Joules of a token say no watts where nobody says how many tokens there were."""
     for energy_of, rates in _PHASES.items():
         item = point.get(energy_of)
         if item and not any(map(point.get, rates)):
-            yield Held(where=place_of(item), reason=f"stands without {' or '.join(rates)}")
+            yield CheckedFigure(where=place_of(item), reason=f"stands without {' or '.join(rates)}")
 
 
 def _watts(point: ClaimedPoint) -> Iterator[tuple[Measurement, float, float]]:
@@ -173,7 +173,7 @@ def _modelled_w(
 
 def _bounded(
     claim: Claim, item: Measurement, low_w: float, high_w: float, idle_w: float
-) -> Iterator[Held]:
+) -> Iterator[CheckedFigure]:
     where, scope = place_of(item), _scope(claim, item)
     part = _pooled(item) and claim.count != 1  # one chip has no pools
     if idle_w and scope in _CHIP_SCOPES and not part:

@@ -49,7 +49,7 @@ _MIB = 2**20 / 1e6  # of a rate in GB/s times ms
 _SIZE = re.compile(r"(\d{1,9})MiB", re.ASCII)
 
 
-def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
+def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Requests in flight = request rate × mean time in the system (Little 1961).
 
     By tokens and by requests: rate × latency ÷ OSL, and request rate × latency.
@@ -72,7 +72,7 @@ def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
 def _mean_time(point: ClaimedPoint, *, closed: bool) -> tuple[float, float] | None:
     """Between what the mean time of a request lies, ms; None where none is stated.
 
-    Medians are no means: percentiles bound the mean of any distribution that has them. Below the
+    Medians are not means: percentiles bound the mean of any distribution that has them. Below the
     median, where nothing is stated, times are taken to fall as far as they rise above it, by ratio.
     """
     if not closed:
@@ -108,7 +108,7 @@ def _latencies_are_stated(point: ClaimedPoint) -> Iterator[CheckedFigure]:
         if rate := point.get(metric):
             missing = _missing(point, rate)
             reason = f"stands without {missing}" if missing else None
-            yield Held(where=place_of(rate), reason=reason)
+            yield CheckedFigure(where=place_of(rate), reason=reason)
 
 
 def _missing(point: ClaimedPoint, rate: Measurement) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
     from results.statement.statement import Measurement
 
 __all__ = [
@@ -125,7 +125,7 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     reason = f"takes {{left}} TFLOP/s, {_whose(claim, entry)} has {{right}}"
     for point in claim.points:
         firsts, isl = list(_middles(point, "ttft")), point.load.get("isl")
-        # The middle one of a trace is no request of mean length.
+        # The middle one of a trace is not a request of mean length.
         if not firsts or isl is None or point.replayed:
             continue
         fresh = max(1, int(isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))))
@@ -183,7 +183,7 @@ def _middles(point: ClaimedPoint, latency: str) -> Iterator[Measurement]:
     yield from filter(None, (point.get(latency, "mean"), point.get(latency, 50.0)))
 
 
-def _known(claim: Claim) -> tuple[Served, ChipEntry, int] | None:
+def _known(claim: Claim) -> tuple[ServedModel, ChipEntry, int] | None:
     """Model, chip and count, where all are known and a count means chips or our own cores."""
     entry = claim.chip
     if claim.what is None or entry is None or not claim.count:

@@ -48,7 +48,7 @@ def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[Checked
     yield from _hidden(claim, given)
 
 
-def _hidden(claim: Claim, given: Evidence) -> Iterator[Held]:
+def _hidden(claim: Claim, given: SampleFigures) -> Iterator[CheckedFigure]:
     """What speaks against a case that is stated is stated too, and all that questions gave."""
     stated = {key_of(item) for item in claim.measurements}
     cases = {item.case for item in claim.measurements}
@@ -58,7 +58,9 @@ def _hidden(claim: Claim, given: Evidence) -> Iterator[Held]:
         against = row.metric in _AGAINST and row.value and row.case in cases
         if row.suite == QUALITY or against:
             reason = f"is not stated, its raw samples give {_shown(row.value)}"
-            yield Held(where=f"{row.case} {row.metric}", reason=reason, right=_number(row.value))
+            yield CheckedFigure(
+                where=f"{row.case} {row.metric}", reason=reason, right=_number(row.value)
+            )
 
 
 def unchecked(claim: Claim, context: Context) -> Iterator[str]:

@@ -64,7 +64,7 @@ def predict_own(
         )
     geometry = models.load(question.model) if question.model else None
     pairs = list(_pairs(engines, geometry, question.precision))
-    told = [_told(own, engines, wanted, question) for own, wanted in pairs]
+    told = [_predictions(own, engines, wanted, question) for own, wanted in pairs]
     if tables is not None:
         made = tables_of((own, wanted, errors_of(own, engines)) for own, wanted in pairs)
         write_atomically(tables, json.dumps(made, separators=(",", ":")).encode())
@@ -96,7 +96,7 @@ def _pairs(
             yield source, wanted
 
 
-def _told(
+def _predictions(
     own: OwnEngine, engines: list[OwnEngine], wanted: Wanted, asked: OwnQuestion
 ) -> dict[str, Any]:
     errors = errors_of(own, engines)

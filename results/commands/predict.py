@@ -7,17 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from results.prediction.cell_options import (  # noqa: TC001 - typer reads its types
-    ConcurrencyOption,
-    DpOption,
-    EngineOption,
-    EpOption,
-    IslOption,
-    OslOption,
-    PrecisionOption,
-    TpOption,
-)
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -218,8 +218,11 @@ def judge(claim: PublishedClaim, evidence: Iterable[ClaimEvidence], sheet: Price
 
 
 def _verdict(
-    claim: Claim, bound: Bound | None, best: BestEvidence | None, drafted: BestEvidence | None
-) -> tuple[Verdict, str]:
+    claim: PublishedClaim,
+    bound: Bound | None,
+    best: BestEvidence | None,
+    drafted: BestEvidence | None,
+) -> tuple[ClaimVerdict, str]:
     if bound and _beyond(claim, bound.value):
         return "below the physical floor", "The datasheet does not allow it."
     if claim.model is None:
@@ -242,7 +245,7 @@ def _beyond(claim: PublishedClaim, value: float) -> bool:
     return _further(claim, claim.value, value)
 
 
-def _further(claim: Claim, value: float, other: float) -> bool:
+def _further(claim: PublishedClaim, value: float, other: float) -> bool:
     """Whether a value in the claim's unit goes further than another."""
     return value < other if claim.unit in LOWER_IS_BETTER else value > other
 

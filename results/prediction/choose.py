@@ -43,7 +43,7 @@ __all__ = [
     "spread",
 ]
 
-Kind = Literal["measured", "attested", "reported", "predicted"]
+FigureKind = Literal["measured", "attested", "reported", "predicted"]
 Stage = Literal["unseen", "over", "few", "unpriced"]
 # Best evidence first; the marks are those of the methodology.
 MARKS: dict[FigureKind, str] = {"measured": "●", "attested": "◐", "reported": "◇", "predicted": "◈"}

@@ -401,7 +401,7 @@ def held_out(own: OwnEngine) -> list[HeldOutLoad]:
             guess = time_of(without, load)
         except Unmeasured:
             continue
-        left_out.append(Held(kind_of(without, load), load, guess / measured - 1))
+        left_out.append(HeldOutLoad(kind_of(without, load), load, guess / measured - 1))
     return left_out
 
 

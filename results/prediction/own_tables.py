@@ -14,7 +14,7 @@ from results.prediction.own_width import predict_load
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from results.prediction.own import Held, OwnEngine, Wanted
+    from results.prediction.own import HeldOutLoad, OwnEngine, Wanted
 
 __all__ = ["LENGTHS", "LOADS", "OWN_TABLES", "tables_of"]
 
@@ -24,7 +24,7 @@ LENGTHS = tuple(round(16 * 2 ** (step / 2)) for step in range(27))
 
 
 def tables_of(
-    asked: Iterable[tuple[OwnEngine, Wanted, Sequence[Held]]],
+    asked: Iterable[tuple[OwnEngine, Wanted, Sequence[HeldOutLoad]]],
 ) -> dict[str, Any]:
     """Tables of what is wanted, each from the engine it is predicted from and that one's errors."""
     return {
@@ -35,7 +35,7 @@ def tables_of(
     }
 
 
-def _table(own: OwnEngine, wanted: Wanted, errors: Sequence[Held]) -> dict[str, Any]:
+def _table(own: OwnEngine, wanted: Wanted, errors: Sequence[HeldOutLoad]) -> dict[str, Any]:
     def at(phase: str, batch: int, tokens: int) -> list[float] | None:
         load = EngineLoad("decode" if phase == "decode" else "prefill", batch, tokens)
         try:

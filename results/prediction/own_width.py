@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from results.prediction.interval import COVERED
-from results.prediction.own import Held, Unmeasured, held_out, is_row, kind_of, time_of
+from results.prediction.own import HeldOutLoad, Unmeasured, held_out, is_row, kind_of, time_of
 from results.prediction.predict import WIDER
 from suites.base.statistics import student_t
 
@@ -70,7 +70,7 @@ def source_of(engines: Sequence[OwnEngine], wanted: Wanted) -> OwnEngine:
     return min(engines, key=apart)
 
 
-def errors_of(own: OwnEngine, engines: Iterable[OwnEngine]) -> list[Held]:
+def errors_of(own: OwnEngine, engines: Iterable[OwnEngine]) -> list[HeldOutLoad]:
     """What an engine's cells are off by when they are left out, and when all of a model are.
 
     Args:
@@ -79,7 +79,7 @@ def errors_of(own: OwnEngine, engines: Iterable[OwnEngine]) -> list[Held]:
     return [*held_out(own), *_of_models(alike(engines, own))]
 
 
-def _of_models(engines: Sequence[OwnEngine]) -> Iterator[Held]:
+def _of_models(engines: Sequence[OwnEngine]) -> Iterator[HeldOutLoad]:
     for target in engines:
         others = [own for own in engines if own is not target]
         if not others:
@@ -90,7 +90,7 @@ def _of_models(engines: Sequence[OwnEngine]) -> Iterator[Held]:
         for load in target.times if len(kinds) == 1 else ():
             if load in source.times and not is_row(load):
                 guess = time_of(source, load, target.home)
-                yield Held(kinds[0], load, guess / target.times[load] - 1)
+                yield HeldOutLoad(kinds[0], load, guess / target.times[load] - 1)
 
 
 def _changed(source: OwnEngine, wanted: Wanted) -> list[str]:
@@ -100,7 +100,7 @@ def _changed(source: OwnEngine, wanted: Wanted) -> list[str]:
 
 
 def predict_load(
-    own: OwnEngine, load: EngineLoad, errors: Sequence[Held], wanted: Wanted | None = None
+    own: OwnEngine, load: EngineLoad, errors: Sequence[HeldOutLoad], wanted: Wanted | None = None
 ) -> OwnFigure:
     """Predict a load with its interval.
 
@@ -119,7 +119,7 @@ def predict_load(
     return OwnFigure(ms=ms, low=ms / apart, high=ms * apart, kinds=tuple(kinds), wider=tuple(wider))
 
 
-def _half(kind: str, errors: Iterable[Held]) -> float:
+def _half(kind: str, errors: Iterable[HeldOutLoad]) -> float:
     """Half the interval of a kind, in natural logarithms."""
     own = [math.log1p(held.off) for held in errors if held.kind == kind]
     degrees = _PRIOR + len(own)

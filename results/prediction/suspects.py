@@ -64,7 +64,7 @@ def below_roofline(cells: Sequence[ServingCell], crowding: Floats) -> list[Servi
     ]
 
 
-def mostly_waiting(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
+def mostly_waiting(cells: Sequence[ServingCell], crowding: Floats) -> list[ServingCell]:
     """Flag cells whose own times say that most requests wait, though memory holds all of them.
 
     Of C requests in a closed loop C·TPOT·(OSL − 1) ÷ (TTFT + TPOT·(OSL − 1)) decode on average
@@ -82,7 +82,7 @@ def mostly_waiting(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
     ]
 
 
-def _decoding(cell: Cell) -> float:
+def _decoding(cell: ServingCell) -> float:
     """Share of its time that a request decodes; 1 where a time is missing."""
     if not cell.tpot_ms or not cell.ttft_ms or cell.osl <= 1:
         return 1.0
@@ -90,7 +90,7 @@ def _decoding(cell: Cell) -> float:
     return answer / (cell.ttft_ms + answer)
 
 
-def suspects(cells: Sequence[Cell], ratios: Floats) -> list[Cell]:
+def suspects(cells: Sequence[ServingCell], ratios: Floats) -> list[ServingCell]:
     """Flag sweeps of one engine, version and day that look like unmarked speculation.
 
     Args:

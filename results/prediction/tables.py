@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.grid import Floats
     from results.prediction.roofline import Rates
 
-__all__ = ["Key", "device_of", "products_of", "read_tables"]
+__all__ = ["KernelKey", "device_of", "products_of", "read_tables"]
 
 # Operator, then what tells its grids apart: ("gemm", "fp8"), ("reduce", 8).
 KernelKey = tuple[str | int, ...]
@@ -107,7 +107,7 @@ def _operator(frame: pd.DataFrame) -> str:
     return str(name) if not str(name).startswith(("all_", "reduce_")) else "collective"
 
 
-def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     for dtype, kept in _kept(frames).items():
         axes, least = _least(kept, (("m", _M), ("n", _NK), ("k", _NK)))
         grid = _ratios(axes, least, rates.gemm(dtype, *np.meshgrid(*axes, indexing="ij")))

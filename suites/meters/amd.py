@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from suites.meters.base import MeterInfo, Reading, dated
+from suites.meters.base import MeterInfo, MeterReading, dated
 
 __all__ = ["AmdMeter", "find", "reason_absent"]
 
@@ -48,7 +48,7 @@ class AmdMeter:
             raise OSError(f"amdsmi: {error}") from error
         if power_w is None and joules is None:
             raise OSError("amdsmi gives no power now")
-        return Reading(at_ns, joules, power_w, unsure_ns)
+        return MeterReading(at_ns, joules, power_w, unsure_ns)
 
 
 def find() -> list[AmdMeter]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Energy", "EnergyMeter", "Kind", "MeterInfo", "Reading", "dated"]
+__all__ = ["Energy", "EnergyMeter", "MeterInfo", "MeterKind", "MeterReading", "dated"]
 
 _T = TypeVar("_T")
 

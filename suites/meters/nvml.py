@@ -13,7 +13,7 @@ from typing import Any
 
 import pynvml
 
-from suites.meters.base import MeterInfo, Reading, dated
+from suites.meters.base import MeterInfo, MeterReading, dated
 
 __all__ = ["NvmlMeter", "find", "reason_absent"]
 
@@ -41,13 +41,13 @@ class NvmlMeter:
         try:
             if not self._counts:
                 power = pynvml.nvmlDeviceGetPowerUsage(self.handle)
-                return Reading(time.monotonic_ns(), power_w=power / _MILLI)
+                return MeterReading(time.monotonic_ns(), power_w=power / _MILLI)
             total, at_ns, unsure_ns = dated(
                 lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)
             )
         except pynvml.NVMLError as error:
             raise OSError(str(error)) from error
-        return Reading(at_ns, total / _MILLI, _power_w(self.handle), unsure_ns)
+        return MeterReading(at_ns, total / _MILLI, _power_w(self.handle), unsure_ns)
 
 
 def find() -> list[NvmlMeter]:

@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suites.meters.base import MeterInfo, Reading, dated
+from suites.meters.base import MeterInfo, MeterReading, dated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class PolledMeter:
         watts, at_ns, unsure_ns = dated(self.ask)
         if not 0 <= watts < 1e9:
             raise ValueError(f"{self.info.name} says {watts} W")
-        return Reading(at_ns, power_w=watts, unsure_ns=unsure_ns)
+        return MeterReading(at_ns, power_w=watts, unsure_ns=unsure_ns)
 
 
 def wall(name: str, note: str, accuracy_percent: float | None) -> MeterInfo:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suites.meters.base import MeterInfo, Reading, dated
+from suites.meters.base import MeterInfo, MeterReading, dated
 
 __all__ = ["POWERCAP", "RaplMeter", "find", "reason_absent"]
 
@@ -44,7 +44,7 @@ class RaplMeter:
         if self._last_uj is not None and now_uj < self._last_uj:
             self._wrapped_uj += self._range_uj
         self._last_uj = now_uj
-        return Reading(at_ns, joules=(now_uj + self._wrapped_uj) / _UJ, unsure_ns=unsure_ns)
+        return MeterReading(at_ns, joules=(now_uj + self._wrapped_uj) / _UJ, unsure_ns=unsure_ns)
 
 
 def find(root: Path = POWERCAP) -> list[RaplMeter]:

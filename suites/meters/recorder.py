@@ -100,7 +100,7 @@ class _Watch:
             if (readings and readings[-1].at_ns >= end_ns) or not self._read():
                 return
 
-    def _dated_for(self, start_ns: int, end_ns: int) -> list[Reading]:
+    def _dated_for(self, start_ns: int, end_ns: int) -> list[MeterReading]:
         """Readings whose time is known well enough for a window of this length."""
         if self._meter.info.method != "hardware counter":
             return list(self._readings)

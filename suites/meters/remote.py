@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from suites.meters.base import MeterInfo, Reading, dated
+from suites.meters.base import MeterInfo, MeterReading, dated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class HttpMeter:
         joules, power_w = self.take(page)
         if joules is None and power_w is None:
             raise ValueError(f"{self.url} holds no reading of {self.info.name}")
-        return Reading(at_ns, joules, power_w, unsure_ns)
+        return MeterReading(at_ns, joules, power_w, unsure_ns)
 
 
 def redfish() -> list[HttpMeter]:

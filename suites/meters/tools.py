@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from suites.meters.base import MeterInfo, Reading, dated
+from suites.meters.base import MeterInfo, MeterReading, dated
 
 __all__ = [
     "ToolMeter",
@@ -70,7 +70,7 @@ class ToolMeter:
         match = self.pattern.search(output)
         if not match:
             raise ValueError(f"{self.command[0]} told no power")
-        return Reading(at_ns, power_w=float(match["power"]) * self.unit_w, unsure_ns=unsure_ns)
+        return MeterReading(at_ns, power_w=float(match["power"]) * self.unit_w, unsure_ns=unsure_ns)
 
 
 def apple() -> list[ToolMeter]:

@@ -19,7 +19,14 @@ from results.bench.postgres import running as running_postgres
 from results.catalog import logs_data
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
-from results.service.api import Limits, create_app, middleware, problems, registrations, writing
+from results.service.api import (
+    SenderLimits,
+    create_app,
+    middleware,
+    problems,
+    registrations,
+    writing,
+)
 from results.service.api.problems import SAFETY
 from results.service.challenge import Challenges
 from results.service.connections import configured
@@ -126,7 +133,9 @@ def running(app, limits=None, loop=None):
     """Serve in a thread on a free port; on a loop whose time stands still, if one is given."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(configured(app, limits or Limits(), SAFETY, log_level="critical"))
+        server = uvicorn.Server(
+            configured(app, limits or SenderLimits(), SAFETY, log_level="critical")
+        )
 
         def serve():
             if loop is None:

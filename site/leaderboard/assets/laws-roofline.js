@@ -78,7 +78,7 @@ export function* promptsAreComputed(claim) {
   const limit = peak * chipsOf(claim);
   for (const point of points) {
     const { isl, shared_prefix: shared = 0 } = point.load;
-    // The middle one of a trace is no request of mean length.
+    // The middle one of a trace is not a request of mean length.
     if (isl === undefined || point.replayed) continue;
     const fresh = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared))));
     const reason = `takes {left} TFLOP/s, ${whose(claim)} has {right}`;

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from leaderboard.base.text import slug
 from results import catalog
 from results.checks import drafts
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import CheckError
 

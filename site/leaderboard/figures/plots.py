@@ -49,7 +49,7 @@ def curve(
     per_chip = points["throughput"] / points["chips"]
     best = points[["digest"]].assign(best=per_chip)
     best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
-    runs: dict[str, list[Row]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
+    runs: dict[str, list[PageRow]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
     drawn = shown(rows[told & rows["digest"].isin(runs)], _.lang)
     for row in drawn:
         runs[row.digest].append(row)

@@ -880,7 +880,7 @@ def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     return [
         {"model": model, "charts": even[0], "price": even[1]}
         for model in _measured(content)
-        if (found := _even(_, content, model.id))
+        if (even := _even(_, content, model.id))
     ]
 
 

@@ -10,9 +10,9 @@ from results import catalog
 from results.catalog.api_data import api_sheet
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.economy.own_prices import Money, Own
-from results.prediction.choose import MARKS, Demand, Limits, choose
+from results.prediction.choose import MARKS, Demand, LatencyLimits, choose
 from results.prediction.deployments import accelerators, learnt, predicted
-from results.prediction.market import OWNED, Building, Market, drawn, hosted, in_region
+from results.prediction.market import OWNED, Building, ChipMarket, drawn, hosted, in_region
 from results.prediction.observed import options_of
 from results.prediction.predict import predictor
 from suites import models
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from results.catalog import PriceSheet
     from results.economy.economics import Span
-    from results.prediction.choose import Choice, Loser, Option, Ranked
-    from results.prediction.market import Api
+    from results.prediction.choose import Loser, Ranked, Ranking, SetupOption
+    from results.prediction.market import HostedBill
     from results.prediction.observed import Observed
 
 __all__ = ["OPENING", "SERVED_BY", "Answer", "answered"]
@@ -65,7 +65,7 @@ class Configured:
     basis: str
 
     @classmethod
-    def of(cls, option: Option) -> Configured:
+    def of(cls, option: SetupOption) -> Configured:
         setup, own = option.setup, option.setup.layout
         ranks = (("TP", own.tp), ("DP", own.dp), ("EP", own.ep))
         layout = [f"{name} {n}" for name, n in ranks if n > 1 or name == "TP"]
@@ -136,7 +136,7 @@ class Answer:
     more: int
     apart: tuple[Configured, str, str] | None
     ways: Sequence[Way]
-    api: Api | None
+    api: HostedBill | None
     busy: str
     measure: Sequence[Configured]
     missed: Sequence[Reason]
@@ -152,14 +152,14 @@ def answered(loads: Iterable[Observed], sheet: PriceSheet) -> Answer:
     """
     using, geometry = predictor(), models.load(OPENING.model)
     demand = Demand(OPENING.isl, OPENING.osl, rps=OPENING.rps)
-    limits = Limits(ttft_ms=OPENING.ttft)
+    limits = LatencyLimits(ttft_ms=OPENING.ttft)
     options, refused = predicted(using, geometry, demand, accelerators())
     options = options + learnt(using, geometry, demand) + options_of(loads, demand)
     moved, mix = in_region(sheet, sheet.reference_tariff)
     money, building = Money(sheet=moved, own=Own()), Building(sheet.pue.value, mix)
 
-    def chosen(kind: str) -> Choice:
-        return choose(options, demand, limits, Market(money, kind).price, unseen=refused)
+    def chosen(kind: str) -> Ranking:
+        return choose(options, demand, limits, ChipMarket(money, kind).price, unseen=refused)
 
     def row(own: Ranked) -> AnswerRow:
         power = drawn(using, geometry, own, demand, building)
@@ -194,7 +194,7 @@ def _name(chip: str) -> str:
     return entry.name if entry else clean(chip)
 
 
-def _way(kind: str, choice: Choice) -> Way:
+def _way(kind: str, choice: Ranking) -> Way:
     if not choice.ranked:
         return Way(kind, None, None)
     first = choice.ranked[0]

@@ -129,7 +129,7 @@ def _charts(
             yield {"id": model, "model": name, "chart": _picture(_, name, lines), "lines": lines}
 
 
-def _cheapness(row: Evidence) -> tuple[bool, bool, float]:
+def _cheapness(row: ClaimEvidence) -> tuple[bool, bool, float]:
     """Measured before reported, without drafts before with them, then the cheapest first."""
     return row.kind != "measured", row.drafts != "", row.cheapest_usd or 0.0
 
@@ -196,9 +196,9 @@ def known(evidence: Iterable[ClaimEvidence], sheet: PriceSheet) -> dict[str, Any
     }
 
 
-def _furthest(evidence: Iterable[Evidence]) -> list[list[Any]]:
+def _furthest(evidence: Iterable[ClaimEvidence]) -> list[list[Any]]:
     """Keep what goes furthest in each figure: of a chip, model, kind of token, drafts or none."""
-    kept: dict[tuple[str, ...], tuple[float, Evidence]] = {}
+    kept: dict[tuple[str, ...], tuple[float, ClaimEvidence]] = {}
     for row in evidence:
         for name, value in _figures(row).items():
             if value is None:

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from leaderboard.read import cache
-from results.prediction.choose import Option, Setup
+from results.prediction.choose import Setup, SetupOption
 from results.prediction.observed import Observed, loads_of, reported_record, signed_record
 from results.prediction.plan import Layout
 from suites.models.names import known_as
@@ -68,7 +68,7 @@ def _unpacked(told: dict[str, Any]) -> Observed:
     option = told["option"]
     setup = option["setup"] | {"layout": Layout(**option["setup"]["layout"])}
     return Observed(
-        option=Option(**option | {"setup": Setup(**setup)}),
+        option=SetupOption(**option | {"setup": Setup(**setup)}),
         isl=told["isl"],
         osl=told["osl"],
         ttft=tuple(told["ttft"]),

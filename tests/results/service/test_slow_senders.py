@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from results.service import connections
-from results.service.api import Limits
+from results.service.api import SenderLimits
 from results.service.api.problems import SAFETY
 from tests.clocks import StandingLoop
 
@@ -65,7 +65,7 @@ def connected(serving):
     @contextmanager
     def connected(**limits):
         loop = StandingLoop()
-        with serving(Limits(idle_s=10**6, **limits), loop=loop) as client:
+        with serving(SenderLimits(idle_s=10**6, **limits), loop=loop) as client:
             address = (client.base_url.host, client.base_url.port)
             with socket.create_connection(address, timeout=120) as connection:
                 yield connection, loop.let_pass
@@ -150,7 +150,7 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed, monkeypatch):
 
     cut, loop = threading.Event(), StandingLoop()
     monkeypatch.setattr(connections, "_Guarded", Noted)
-    with serving(Limits(answer_s=10), loop=loop) as client:
+    with serving(SenderLimits(answer_s=10), loop=loop) as client:
         location = client.post("/v1/submissions", content=sealed(change=fill)).headers["location"]
         asked = f"GET {location}/envelope HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         with socket.socket() as connection:

@@ -28,7 +28,7 @@ class Steady:
         if self.lost:
             raise OSError("the card is lost")
         now_ns = run_meters.time.monotonic_ns()
-        return Reading(now_ns, joules=self.watts * now_ns / 1e9)
+        return MeterReading(now_ns, joules=self.watts * now_ns / 1e9)
 
 
 @pytest.fixture(autouse=True)

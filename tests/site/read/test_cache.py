@@ -18,7 +18,7 @@ from leaderboard.read import cache as cache_module
 from leaderboard.read.cache import Kept, Seen, Templates
 from leaderboard.read.loads import ReportedLoads
 from results import catalog
-from results.prediction.choose import Option, Setup
+from results.prediction.choose import Setup, SetupOption
 from results.prediction.observed import Observed
 from results.prediction.plan import Layout
 from suites.base import user_folders
@@ -191,7 +191,7 @@ def test_what_changed_just_now_is_not_trusted_and_a_link_is_refused(
 
 def test_kept_loads_are_the_ones_that_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    option = Option(
+    option = SetupOption(
         setup=Setup("h200-sxm", "vllm", "fp8", Layout(8, 1, 8, 1)),
         concurrency=64.0,
         kind="reported",

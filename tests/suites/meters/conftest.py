@@ -65,7 +65,7 @@ def replay():
         readings = [
             row
             if isinstance(row, Exception)
-            else Reading(int(row[0] * NS), *row[1:3], *(int(s * NS) for s in row[3:]))
+            else MeterReading(int(row[0] * NS), *row[1:3], *(int(s * NS) for s in row[3:]))
             for row in rows
         ]
         return Replay(readings, method, period_s, name)

@@ -316,7 +316,7 @@ def test_encoded_and_foreign_bodies_are_not_read(client, sealed):
 
 
 def test_who_asks_too_often_waits(serving, standing):
-    with serving(Limits(per_minute=2)) as client:
+    with serving(SenderLimits(per_minute=2)) as client:
         answers = [client.get("/v1/challenge") for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert answers[-1].headers["retry-after"] == "31"

@@ -96,7 +96,7 @@ SLOW_BODY = b"POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\
 
 
 def test_idle_and_slow_connections_give_way_to_who_asks(serving, hold):
-    with serving(Limits(**PATIENT, connections=40, connections_of_address=20)) as client:
+    with serving(SenderLimits(**PATIENT, connections=40, connections_of_address=20)) as client:
         held = hold(client, 30) + hold(client, 10, SLOW_HEAD) + hold(client, 10, SLOW_BODY)
         for _ in range(10):
             with httpx.Client(base_url=client.base_url, timeout=120) as healthy:
@@ -107,7 +107,7 @@ def test_idle_and_slow_connections_give_way_to_who_asks(serving, hold):
 
 
 def test_a_body_that_is_waited_for_gives_way_too(serving, hold):
-    with serving(Limits(**PATIENT, connections_of_address=1)) as client:
+    with serving(SenderLimits(**PATIENT, connections_of_address=1)) as client:
         [first] = hold(client, 1, SLOW_BODY)
         assert client.get("/v1/key").status_code == 200
         assert is_cut(first)

@@ -58,7 +58,7 @@ def test_a_failure_of_the_server_carries_them_and_tells_nothing(client, monkeypa
 
 
 def test_a_key_has_its_share_whatever_address_it_comes_from(serving, sealed, standing):
-    with serving(Limits(per_minute=2)) as client:
+    with serving(SenderLimits(per_minute=2)) as client:
 
         def send(number):
             transport = httpx.HTTPTransport(local_address=f"127.0.0.{number + 2}")
@@ -72,7 +72,7 @@ def test_a_key_has_its_share_whatever_address_it_comes_from(serving, sealed, sta
 
 
 def test_an_address_has_its_share_whatever_it_asks(serving, standing):
-    with serving(Limits(per_minute=2)) as client:
+    with serving(SenderLimits(per_minute=2)) as client:
         asked = ["/v1/key", "/v1/nothing", "/v1/results"]
         assert [client.get(path).status_code for path in asked] == [200, 404, 429]
 
