@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import shutil
 import threading
 from asyncio import events
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -298,7 +300,11 @@ def quick_build(begun: Callable[..., Path]) -> Build:
     def run(
         folders: Sequence[Path], out: Path, base_url: str | None = None, **more: Any
     ) -> BuildReport:
-        return build(folders, begun(out, base_url), base_url, **more)
+        report = build(folders, begun(out, base_url), base_url, **more)
+        for place, *_ in os.walk(out / "logs", topdown=False):
+            with suppress(OSError):  # it holds a file
+                Path(place).rmdir()  # the one result's log left its folders
+        return report
 
     return run
 
