@@ -70,7 +70,7 @@ _PUBLISHED = (
 )
 # Other languages read these too, so that nothing in them depends on what Python calls a digit or a
 # line.
-_FLAGS = re.ASCII | re.DOTALL
+_TABLE = tuple((_MAKER + _OTHER + pattern, model) for pattern, model in _PUBLISHED)
 _LONGEST = 200
 
 
@@ -80,13 +80,11 @@ def known_as(name: str) -> str | None:
     if name in available():
         return name
     lower = name.lower()[:_LONGEST].replace(" ", "-")
-    model = next((model for pattern, model in _table() if pattern.search(lower)), "")
+    model = next((model for pattern, model in _compiled() if pattern.search(lower)), "")
     return model if model in available() else None
 
 
 @lru_cache
-def _table() -> tuple[tuple[re.Pattern[str], str], ...]:
+def _compiled() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Compile the patterns where a name is asked for: few cells of a run do."""
-    return tuple(
-        (re.compile(_MAKER + _OTHER + pattern, _FLAGS), model) for pattern, model in _PUBLISHED
-    )
+    return tuple((re.compile(pattern, re.ASCII | re.DOTALL), model) for pattern, model in _TABLE)

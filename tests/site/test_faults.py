@@ -70,8 +70,10 @@ class Tables(HTMLParser):
         elif tag == "tr":
             self.unheaded = self.inside == "body"
         elif tag in {"td", "th"} and self.unheaded:
-            self.unheaded = False
-            if own.get("scope") != "row":
+            # A place in a ranking may stand before what is ranked.
+            ranked = own.get("data-label") in {"Rank", "排名"}
+            self.unheaded = ranked
+            if own.get("scope") != "row" and not ranked:
                 self.faults.append(f"a row that begins with {self.get_starttag_text()}")
 
     def handle_endtag(self, tag: str) -> None:

@@ -366,8 +366,8 @@ KIND = SourceKind(
     title="MLPerf Inference, summary of results (MLCommons)",
     licence="Apache-2.0 (v4.1); the v5.1 repository states none",
     footnote="Results by ID and round, from the repositories of MLCommons. Token rates "
-    "count output tokens. Energy and cost per token are derived by Fenmark: they are neither "
-    "official MLPerf results nor verified by MLCommons. The MLPerf name and logo are "
+    "count output tokens. Energy and cost per token are derived by Fenmark: they are no "
+    "official MLPerf results and not verified by MLCommons. The MLPerf name and logo are "
     "trademarks of the MLCommons Association in the United States and other countries.",
     formats="summary of results (JSON or CSV), latencies of the runs (CSV), "
     "`mlperf_log_summary.txt`, `mlperf_log_detail.txt`",

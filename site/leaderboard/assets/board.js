@@ -207,8 +207,8 @@ class Board extends HTMLElement {
     this.asked += 1;
     const view = this.asked;
     await this.rows.load(this.wantedModels());
-    const found = this.chosen();
-    const shown = [...found.slice(0, this.limit)];
+    const matching = this.chosen();
+    const shown = [...matching.slice(0, this.limit)];
     const digests = await Promise.all(shown.map((row) => this.rows.digest(row)));
     // A later view was asked for while this one loaded.
     if (view !== this.asked) return;

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-import suites
 from suites.base.errors import UserError
 from suites.serving.bench import known_queue, misled, verdicts
 from suites.serving.bench.goals import goal
@@ -349,7 +348,7 @@ def _main() -> None:
     chosen = [client for client in CLIENTS if client.name in names]
     load_1min = os.getloadavg()[0]
     # As an installed package is, the peers' among them.
-    compile_dir(Path(suites.__file__).parent, quiet=2)
+    compile_dir(Path(__file__).parents[2], quiet=2)
     try:
         peers = Peers.from_options(options)
         results = compare([int(part) for part in options.streams.split(",")], peers, chosen)

@@ -242,11 +242,11 @@ def test_an_engine_that_dies_under_load_is_noticed(folder, program):
 def test_no_part_of_an_engine_outlives_its_owner(folder, program, number):
     code = (
         "import time; from pathlib import Path;"
-        "from suites.engines.served import Choice, ServedEngine;"
+        "from suites.engines.served import EngineChoice, ServedEngine;"
         "from suites.engines.weights import Weights;"
         f"weights = Weights(path=Path({str(folder.path)!r}), sha256='', kind='random',"
         " precision='bf16');"
-        f"choice = Choice(engine='vllm:cpu', program={program!r});"
+        f"choice = EngineChoice(engine='vllm:cpu', program={program!r});"
         "running = ServedEngine(weights, choice, model='m', slots=1, context=64, threads=1);"
         "running.__enter__(); print('up', flush=True); time.sleep(60)"
     )

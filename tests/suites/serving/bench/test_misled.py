@@ -69,7 +69,7 @@ def test_of_an_overloaded_server_only_no_number_is_right():
 
 def test_clients_measure_servers_in_processes_of_their_own(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(misled, "BEHAVIOURS", [TAIL])
-    monkeypatch.setattr(misled, "Ask", lambda **_: ASK)
+    monkeypatch.setattr(misled, "LoadAsk", lambda **_: ASK)
     (plain,) = [client for client in CLIENTS if client.name == "httpx"]
     ends = Reporter(name="ends", command=lambda *_: ["-c", "exit('no')"], read=lambda *_: {})
     away = Reporter(name="away", package="no-such", command=lambda *_: [], read=lambda *_: {})
