@@ -1,6 +1,6 @@
 #!/bin/sh
-# First contact with a machine: doctor, acceptance test, kernels of each device, prefill and decode
-# of three models by the portable engine, verification.
+# First contact with a machine: doctor, acceptance test, kernels of the CPU by NumPy and of each device,
+# prefill and decode by the portable engine (of three models on a device, of one on a CPU), verification.
 #   scripts/device.sh [FOLDER]     everything lands in FOLDER, by default out/device
 # FENMARK and PYTHON name the commands; Fenmark must be installed for PYTHON, or lie in the folder
 # WHEELS with what it needs (`nox -s wheels`): that is installed into FOLDER, and no network is asked.
@@ -38,7 +38,7 @@ step doctor 0 "$fenmark" doctor --json
 step accept 1 "$fenmark" accept --json --html "$out/accept.html"
 step backends 0 "$python" -c 'from suites.kernels.backends import installed
 print("\n".join(name for name in installed() if name not in {"numpy", "torch"}))'
-step kernels-cpu 0 "$fenmark" run --suite kernels --out "$out/results" --json
+step kernels-cpu 0 "$fenmark" run --suite kernels --backend numpy --out "$out/results" --json
 devices=$(cat "$out/backends.out")
 for backend in $devices; do
     name=$(printf '%s' "kernels-$backend" | tr -c 'a-z0-9-' '-')
@@ -48,9 +48,9 @@ done
 device=$("$python" -c 'from suites.engines.template import chosen
 print(chosen("transformers")[1])')
 if "$python" -c 'import torch, transformers' 2> /dev/null; then
-    models='tiny-15m qwen2.5-0.5b'
-    # On a CPU the third takes longer than all the rest.
-    [ "$device" = cpu ] || models="$models qwen3-8b"
+    models='tiny-15m'
+    # On a CPU each of the others takes longer than all the rest.
+    [ "$device" = cpu ] || models="$models qwen2.5-0.5b qwen3-8b"
     for model in $models; do
         step "inference-$model" 0 "$fenmark" run --suite inference --engine "transformers:$device" \
             --model "$model" --out "$out/results" --json

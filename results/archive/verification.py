@@ -22,6 +22,7 @@ from results.proof import envelope
 from results.proof.ledger import Ledger
 from results.proof.moderation import ResultState
 from suites.base.errors import CheckError, UserError
+from suites.base.garbage import look_rarely, rarely
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,10 +153,11 @@ def verify(
         raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
     around = replace(archive.surroundings(home, earlier, policy), clock=clock)
     verdicts: list[Verdict] = []
-    for verdict in _judge_all(files, around):
-        if len(verdicts) % _CHUNK == 0:
-            tell(len(verdicts), len(files))
-        verdicts.append(verdict)
+    with rarely():
+        for verdict in _judge_all(files, around):
+            if len(verdicts) % _CHUNK == 0:
+                tell(len(verdicts), len(files))
+            verdicts.append(verdict)
     verdicts = _with_copies(verdicts, around.places or {})
     verdicts = _with_confirmations(verdicts, files, around, Ledger(home / "log"))
     if around.problem and not verdicts:
@@ -204,6 +206,7 @@ _KEPT: list[ArchiveContext] = []  # of this worker process
 
 def _keep(around: ArchiveContext) -> None:
     _KEPT[:] = [around]
+    look_rarely()
 
 
 def _judge_kept(files: Sequence[Path]) -> list[Verdict]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import math
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -38,9 +36,10 @@ from results.economy.own_prices import Own, own_prices
 from suites import models
 from suites.base import user_folders
 from suites.base.errors import UserError
+from suites.base.garbage import rarely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from leaderboard.output.page_list import Content
@@ -55,8 +54,6 @@ __all__ = ["BuildReport", "build"]
 _HERE = Path(__file__).parent.parent
 # One process makes the downloads of some 5,000 small results in the time others take to start.
 _WORTH_PROCESSES = 8000
-# Objects made between two looks at the young ones: a page makes some 50,000.
-_RARELY = (200_000, 20, 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +117,8 @@ def build(
         )
     tree = Tree.open(out)
     sheet = _sheet(price_sheet, moment)
-    with _settled(), Workers() as workers:
+    # Looking for garbage was a sixth of a build.
+    with rarely(), Workers() as workers:
         archive = archives.read(results, sheet, workers, policy, moment, clock=clock)
         # Neither the files of others nor scores have a place in the log.
         others_results = reported.read([] if moment else [*results, *others], sheet)
@@ -171,17 +169,6 @@ def _apart(out: Path, archive: Path) -> None:
             expected="a folder apart from results",
             remedy="name another with --out",
         )
-
-
-@contextmanager
-def _settled() -> Iterator[None]:
-    """Look for garbage rarely: nearly all that a build makes stays; looking was a sixth of one."""
-    before = gc.get_threshold()
-    gc.set_threshold(*_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Workers) -> int:

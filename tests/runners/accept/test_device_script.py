@@ -72,9 +72,9 @@ def test_each_device_runs_its_kernels(met):
 
 @pytest.mark.parametrize(
     ("devices", "models"),
-    [("", ["tiny-15m", "qwen2.5-0.5b"]), ("cupy", ["tiny-15m", "qwen2.5-0.5b", "qwen3-8b"])],
+    [("", ["tiny-15m"]), ("cupy", ["tiny-15m", "qwen2.5-0.5b", "qwen3-8b"])],
 )
-def test_where_torch_is_models_are_served_the_largest_on_a_device_alone(met, devices, models):
+def test_where_torch_is_models_are_served_the_larger_on_a_device_alone(met, devices, models):
     code, steps, calls = met(devices=devices, TORCH="1")
     assert code == 0
     assert [name for name, _ in steps if name.startswith("inference")] == [
