@@ -146,8 +146,12 @@ def _suits_jiter(data: bytes) -> bool:
 
 def _holds_nul(data: bytes) -> bool:
     """Whether a text holds NUL, which only an escape can say: a backslash may be one itself."""
-    # First what is looked for in half the time: not every escape begins so.
-    return b"\\" in data and b"0000" in data and _NUL in data and _NUL in data.replace(b"\\\\", b"")
+    return _holds(_NUL, data) and _NUL in data.replace(b"\\\\", b"")
+
+
+def _holds(part: bytes, data: bytes) -> bool:
+    """`part in data`, from behind: Python then looks for the first byte, here the rarer one."""
+    return data.rfind(part) >= 0
 
 
 def _sample(data: bytes) -> bytes:
@@ -239,7 +243,7 @@ def _may_hold_odd_numbers(data: bytes, limits: DocumentLimits) -> bool:
     digits = data.translate(_AS_ZEROS)
     if b"0" * len(str(limits.integer)) in digits:
         return True
-    if b"e" not in digits or b"e000" not in digits:
+    if not _holds(b"e000", digits):
         return False
     return b"0e000" in digits or b"0ee000" in digits
 
