@@ -112,7 +112,9 @@ def ahead(finished_at: str, clock: datetime) -> list[Finding]:
         clock: of the reader, UTC.
     """
     every = machine.before(finished_at, clock)
-    return [_finding(AHEAD, one, one.reason, AHEAD.outcome) for one in every if one.reason]
+    return [
+        _finding(AHEAD, figure, figure.reason, AHEAD.outcome) for figure in every if figure.reason
+    ]
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
@@ -134,10 +136,10 @@ def _judged(claims: Sequence[tuple[Claim, Context]]) -> list[Judged]:
         alike.setdefault(metrics, []).append(pending)
     for metrics, several in alike.items():
         for law in _laws_of(metrics):
-            for one in several:
-                if not law.given or getattr(one.context, law.given):
-                    one.hold(law)
-    return [one.judged() for one in judging]
+            for pending in several:
+                if not law.given or getattr(pending.context, law.given):
+                    pending.hold(law)
+    return [pending.judged() for pending in judging]
 
 
 class _Judging:

@@ -158,7 +158,7 @@ def more_work_takes_no_less(claim: Claim, _: Context) -> Iterator[CheckedFigure]
 
 def _rising(claim: Claim) -> dict[tuple[str, ...], list[tuple[float, ClaimedPoint]]]:
     """Valid points whose cases differ in one number alone, in its order."""
-    found: dict[tuple[str, ...], list[tuple[float, ClaimedPoint]]] = {}
+    by_case: dict[tuple[str, ...], list[tuple[float, ClaimedPoint]]] = {}
     for point in claim.points:
         if not (point.exact and point.valid):
             continue
@@ -166,8 +166,8 @@ def _rising(claim: Claim) -> dict[tuple[str, ...], list[tuple[float, ClaimedPoin
         for name in _BY_SUITE.get(point.suite, ()):
             if name in named:
                 rest = _without(point.case, _GROWING[name][0])
-                found.setdefault((name, point.suite, rest), []).append((named[name], point))
-    return {key: sorted(points, key=itemgetter(0)) for key, points in found.items()}
+                by_case.setdefault((name, point.suite, rest), []).append((named[name], point))
+    return {key: sorted(points, key=itemgetter(0)) for key, points in by_case.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -72,11 +72,11 @@ def predict_own(
         print_json(told, allow_nan=False)
     else:
         terminal = Terminal(piped=200)
-        for (own, wanted), one in zip(pairs, told, strict=True):
+        for (own, wanted), figures in zip(pairs, told, strict=True):
             terminal.say(_heading(own, wanted))
-            for line in _lines(one, question.concurrency):
+            for line in _lines(figures, question.concurrency):
                 terminal.say(line, indent=2)
-    if all(len(one["refused"]) > 1 for one in told):
+    if all(len(figures["refused"]) > 1 for figures in told):
         raise CheckError("no engine can be predicted at this load", where=str(directory))
 
 

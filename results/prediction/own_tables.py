@@ -31,7 +31,7 @@ def tables_of(
         "type": OWN_TABLES,
         "loads": list(LOADS),
         "lengths": list(LENGTHS),
-        "engines": [_table(*one) for one in asked],
+        "engines": [_table(own, wanted, errors) for own, wanted, errors in asked],
     }
 
 

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.answers import Relative
     from leaderboard.pages.best import BoardRow
     from leaderboard.pages.chips import ChipView
-    from leaderboard.pages.choose_answer import Answer
+    from leaderboard.pages.choose_answer import FirstAnswer
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.pages.owners import OwnerView
@@ -258,7 +258,7 @@ class Content:
         return f"{self.reported.made_of} {signed}"
 
     @cached_property
-    def chosen(self) -> Answer:
+    def chosen(self) -> FirstAnswer:
         """What the choose page answers first."""
         assert self.sheet is not None
         return choose_answer.answered(self.loads_of(choose_answer.OPENING.model), self.sheet)
@@ -434,7 +434,7 @@ class Content:
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
             f"{sorted(stands[digest])} {'paged' if digest in self.paged else ''} "
-            f"{' '.join(one.notice.digest for one in source.state.notices)} {source.flags}"
+            f"{' '.join(state.notice.digest for state in source.state.notices)} {source.flags}"
             for digest, source in self.archive.sources.items()
         }
 
@@ -891,10 +891,10 @@ def _even(_: Words, content: Content, model: str) -> tuple[dict[str, Markup], st
         return json.dumps(breakeven(_, content.of_model[model], content.rates)).encode()
 
     made_of = f"{content.stamp} {content.made_of_model[model]}"
-    found = json.loads(cache.kept(f"even-{_.lang}-{model}", made_of, made))
-    if found is None:
+    drawn = json.loads(cache.kept(f"even-{_.lang}-{model}", made_of, made))
+    if drawn is None:
         return None
-    charts, price = found
+    charts, price = drawn
     return {code: Markup(chart) for code, chart in charts.items()}, price  # noqa: S704 - drawn by us
 
 

@@ -22,7 +22,7 @@ from suites import models
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from leaderboard.pages.choose_answer import Answer
+    from leaderboard.pages.choose_answer import FirstAnswer
     from results.catalog import PriceSheet
     from results.prediction.observed import Observed
 
@@ -34,7 +34,7 @@ _CHINESE = Words.load("zh")
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
-def context(_: Words, sheet: PriceSheet, answer: Answer) -> dict[str, Any]:
+def context(_: Words, sheet: PriceSheet, answer: FirstAnswer) -> dict[str, Any]:
     """Return what the page shows before a reader's first question: a form, and its answer."""
     return {
         "answer": answer,

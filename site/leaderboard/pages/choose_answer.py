@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from results.prediction.market import HostedBill
     from results.prediction.observed import Observed
 
-__all__ = ["OPENING", "SERVED_BY", "Answer", "answered"]
+__all__ = ["OPENING", "SERVED_BY", "FirstAnswer", "answered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class FirstAnswer:
     """Everything the page says to its opening question.
 
     Attributes:
@@ -143,7 +143,7 @@ class Answer:
     unseen: Sequence[Reason]
 
 
-def answered(loads: Iterable[Observed], sheet: PriceSheet) -> Answer:
+def answered(loads: Iterable[Observed], sheet: PriceSheet) -> FirstAnswer:
     """Choose for the opening question as `fenmark choose` does.
 
     Args:
@@ -176,7 +176,7 @@ def answered(loads: Iterable[Observed], sheet: PriceSheet) -> Answer:
     priced = {price.price_class for price in sheet.rentals}
     kinds = [*(kind for kind in RENTAL_CLASSES if kind in priced), OWNED]
     reasons = [_reason(loser) for loser in choice.losers]
-    return Answer(
+    return FirstAnswer(
         rows=[row(own) for own in choice.ranked[:_SHOWN]],
         more=max(0, len(choice.ranked) - _SHOWN),
         apart=_apart(choice.ranked),

@@ -611,7 +611,7 @@ def _compared(
     prints = {digest: dict.fromkeys(own.split()) for digest, own in told.items()}
     times = Counter(chain.from_iterable(prints.values()))
     # Of 20,000 hardly any: only those are put in order.
-    alike = [digest for digest, own in prints.items() if any(times[one] > 1 for one in own)]
+    alike = [digest for digest, own in prints.items() if any(times[mark] > 1 for mark in own)]
     known: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}
     for digest in sorted(alike, key=lambda entry: _entered(sources[entry])):
