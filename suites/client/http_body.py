@@ -25,6 +25,7 @@ __all__ = [
 
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_NOT_BLANK = re.compile(rb"[^\r\n]")  # found by C: a server may send a flood of empty lines
 _LINE_END = re.compile(rb"\r?\n")
 # How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
 # which are looked for thirty times as fast as a choice.
@@ -88,8 +89,10 @@ def read_head(raw: bytes) -> Head | None:
     """
     at = 0
     while True:
-        while raw[at : at + 1] in {b"\r", b"\n"}:
-            at += 1
+        first = _NOT_BLANK.search(raw, at)
+        if first is None:
+            return None
+        at = first.start()
         start = raw[at : at + len(_HTTP)]
         if start != _HTTP[: len(start)]:
             raise MalformedError(f"no HTTP response: {raw[at : at + 80]!r}")
