@@ -16,10 +16,10 @@ from suites.base.files import write_atomically
 from suites.base.terminal import Terminal, complain, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from results.prediction.own import OwnEngine
+    from results.prediction.own import HeldOutLoad, OwnEngine
     from suites.models import Geometry
 
 __all__ = ["OwnQuestion", "predict_own"]
@@ -63,16 +63,19 @@ def predict_own(
             expected="signed results of `fenmark run --suite inference`",
         )
     geometry = models.load(question.model) if question.model else None
-    pairs = list(_pairs(engines, geometry, question.precision))
-    told = [_predictions(own, engines, wanted, question) for own, wanted in pairs]
+    asked = [
+        (own, wanted, errors_of(own, engines))
+        for own, wanted in _pairs(engines, geometry, question.precision)
+    ]
+    told = [_predictions(own, wanted, errors, question) for own, wanted, errors in asked]
     if tables is not None:
-        made = tables_of((own, wanted, errors_of(own, engines)) for own, wanted in pairs)
-        write_atomically(tables, json.dumps(made, separators=(",", ":")).encode())
+        made = json.dumps(tables_of(asked), separators=(",", ":"))
+        write_atomically(tables, made.encode())
     if json_:
         print_json(told, allow_nan=False)
     else:
         terminal = Terminal(piped=200)
-        for (own, wanted), figures in zip(pairs, told, strict=True):
+        for (own, wanted, _), figures in zip(asked, told, strict=True):
             terminal.say(_heading(own, wanted))
             for line in _lines(figures, question.concurrency):
                 terminal.say(line, indent=2)
@@ -97,9 +100,8 @@ def _pairs(
 
 
 def _predictions(
-    own: OwnEngine, engines: list[OwnEngine], wanted: Wanted, asked: OwnQuestion
+    own: OwnEngine, wanted: Wanted, errors: Sequence[HeldOutLoad], asked: OwnQuestion
 ) -> dict[str, Any]:
-    errors = errors_of(own, engines)
     told: dict[str, Any] = {
         "machine": own.machine,
         "engine": own.engine,

@@ -36,8 +36,7 @@ def tables_of(
 
 
 def _table(own: OwnEngine, wanted: Wanted, errors: Sequence[HeldOutLoad]) -> dict[str, Any]:
-    def at(phase: str, batch: int, tokens: int) -> list[float] | None:
-        load = EngineLoad("decode" if phase == "decode" else "prefill", batch, tokens)
+    def at(load: EngineLoad) -> list[float] | None:
         try:
             figure = predict_load(own, load, errors, wanted)
         except Unmeasured:
@@ -50,6 +49,6 @@ def _table(own: OwnEngine, wanted: Wanted, errors: Sequence[HeldOutLoad]) -> dic
         "model": wanted.geometry.id,
         "precision": wanted.precision,
         "measured": f"{own.model}, {own.precision}",
-        "decode": [[at("decode", batch, tokens) for tokens in LENGTHS] for batch in LOADS],
-        "prefill": [at("prefill", 1, tokens) for tokens in LENGTHS],
+        "decode": [[at(EngineLoad("decode", batch, n)) for n in LENGTHS] for batch in LOADS],
+        "prefill": [at(EngineLoad("prefill", 1, n)) for n in LENGTHS],
     }
