@@ -12,7 +12,7 @@ from results.proof import checkpoint, cosignature, witness
 from results.proof.ledger import Ledger
 from results.service import cosigning
 from results.service.cosigning import Cosigning
-from tests.clocks import JumpingLoop
+from tests.event_loops import JumpingLoop
 
 ORIGIN = "fenmark.log/test"
 GOOD, BAD = "http://good", "http://bad/"

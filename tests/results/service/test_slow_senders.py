@@ -11,7 +11,7 @@ import pytest
 from results.service import connections
 from results.service.api import SenderLimits
 from results.service.api.problems import SAFETY
-from tests.clocks import StandingLoop
+from tests.event_loops import StandingLoop
 
 TRIES = 1200  # a twentieth of a second each
 HEAD = b"POST /v1/submissions HTTP/1.1\r\nHost: x\r\n"
