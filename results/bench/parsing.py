@@ -92,6 +92,12 @@ SHAPES: dict[str, bytes] = {
     "objects of a backslash": _filled(r'{"a":"\\"}'),
     "objects of a code point": _filled(r'{"a":"\u00e9"}'),
     "objects of pairs": _filled('{"a":"' + r"\ud83d\ude00" * 5 + '"}'),
+    "different objects of a pair": b"["
+    + b",".join(rb'{"%d":"\ud83d\ude00"}' % at for at in range(30_000))
+    + b"]",
+    "different objects of a word": b"["
+    + b",".join(b'{"%d":"%d"}' % (at, at) for at in range(40_000))
+    + b"]",
     "objects of Chinese": _filled('{"a":"' + "语言模型" * 3 + '"}'),
     "objects of accents": _filled('{"é":"é:"}'),
     "keys of code points": _filled(r'{"\u00e9":1}'),

@@ -1,9 +1,10 @@
 """Read JSON from strangers: refuse what two readers could understand differently.
 
-`jiter` parses what is ASCII with few code points in escapes, and what has many objects, and refuses
-keys named twice and half characters. The rest `json` reads in half the time: keys named twice a
-hook tells, half characters its texts. All else is looked for in passes that C makes: in the bytes,
-where there are many values, else in the values.
+`jiter` parses most, and refuses keys named twice and half characters. Long documents of code points
+in escapes, or of little but texts that are not ASCII, `json` reads in less time. Keys named twice a
+hook tells it where objects are few; where they are many, a document has more colons than its keys
+and texts. Half characters its texts tell. All else is looked for in passes that C makes: in the
+bytes, where there are many values, else in the values.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import jiter
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    _Levels = list[list[Any]]
+    _Levels = list[list[Any]]  # values that lie equally deep
+    _Groups = list[tuple[list[Any], set[type]]]  # values, and what they are
 
 __all__ = ["MAX_BYTES", "DocumentLimits", "canonical", "loads"]
 
@@ -49,13 +51,13 @@ class DocumentLimits:
 
 _USUAL = DocumentLimits()
 _CONTAINERS = {dict, list}
-_NUMBERS = {int, float}
 _SPARSE = 32  # bytes of a value from which on to look at values takes less than to look at bytes
-_SHORT = 256  # bytes; an entry of a log has fewer
+_FEW = 64  # values up to which to look at them takes less, too
 _ESCAPE = 32  # bytes from one code point in an escape to the next: they cost `jiter` little
 _PIECES, _PIECE = 32, 256  # of a document are looked at to choose how to parse it
 _SAMPLE = _PIECES * _PIECE  # bytes
-_ROOMY = 192  # bytes of an object from which on a hook for each costs less than such escapes
+_ROOMY = 192  # bytes of an object from which on a hook for each costs less than to count keys
+_NAMED = 2**16  # bytes up to which a document is parsed again to say which key stands twice
 _NEAR = 1000  # texts
 _FLAT = 2  # levels of a document in which only the outermost value may hold others
 _LONGEST_NAME = 80  # characters of a key that a message repeats
@@ -73,8 +75,8 @@ _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 def loads(data: bytes, where: str, limits: DocumentLimits = _USUAL) -> Any:
     """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
 
-    Takes up to about twice the time of `json.loads`, and less for documents of numbers or long
-    texts.
+    Takes up to twice the time of `json.loads`, and less for documents of numbers or long texts;
+    beside that some microseconds, which are more in a document of a few hundred bytes.
 
     Args:
         data: the bytes as received.
@@ -103,6 +105,7 @@ _ONCE = "each key once"
 _DEEP = ("is nested too deeply", f"depth {_MAX_DEPTH} at most")
 _SAFE = "integers below 2^53"
 _NUL = b"\\u0000"
+_COLON = re.compile(rb"\\u003[aA]")
 _ODD_CHARACTERS = ("contains NUL or half a character", "Unicode text")
 
 
@@ -110,38 +113,43 @@ def _checked(data: bytes, limits: DocumentLimits) -> Any:
     """Parse, and refuse what two readers could understand differently."""
     if data.startswith(b"\xef\xbb\xbf"):
         raise _RefusedError("begins with a byte order mark", "UTF-8 without one")
-    by_jiter = _suits_jiter(data)
+    parser = _parser_for(data)
     try:
-        value = _by_jiter(data) if by_jiter else _by_json(data)
+        value = parser(data)
     except RecursionError:
         raise _RefusedError(*_DEEP) from None
     except ValueError as error:
         _decoded(data)  # bytes that are not text are said to be that
         raise _RefusedError(*_fault(data, str(error))) from None
-    if by_jiter and _holds_nul(data):
+    if parser is _by_jiter and _holds_nul(data):
         raise _RefusedError(*_ODD_CHARACTERS)
     levels = _levels(value, data, limits)
-    sparse = len(data) < _SHORT or sum(map(len, levels)) * _SPARSE < len(data)
-    escaped = not by_jiter and b"\\" in data
-    kinds = [set(map(type, level)) for level in levels] if sparse or escaped else []
-    if sparse:
-        _check_numbers(levels, kinds, limits.integer)
-    elif _may_hold_numbers(kinds) and _may_hold_odd_numbers(data, limits):
-        _check_numbers(levels, [set(map(type, level)) for level in levels], limits.integer)
+    number = sum(map(len, levels))
+    sparse = number < _FEW or number * _SPARSE < len(data)
+    escaped = parser is not _by_jiter and b"\\" in data
+    uncounted = parser is _by_json and b":" in data
+    if number < _FEW:
+        levels = [list(chain.from_iterable(levels))]
+    groups = _by_kind(levels) if sparse or escaped or uncounted else []
+    if uncounted:
+        _check_keys(groups, data)
+    if sparse or (_may_hold_numbers(groups) and _may_hold_odd_numbers(data, limits)):
+        _check_numbers(groups or _by_kind(levels), limits.integer)
     if escaped:
-        _check_texts(levels, kinds)
+        for text in _texts(groups):
+            _check_characters(text)
     return value
 
 
-def _suits_jiter(data: bytes) -> bool:
-    """Whether `jiter` reads a document in less time than `json` with what it leaves to be done."""
-    ascii_only = data.isascii()
-    if ascii_only and b"\\" not in data and len(data) <= _SAMPLE:
-        return True
-    sample = data if len(data) <= _SAMPLE else _sample(data)
-    few_escapes = ascii_only and sample.count(b"\\u") * _ESCAPE <= len(sample)
+def _parser_for(data: bytes) -> Callable[[bytes], Any]:
+    """Choose what reads a document in the least time, with what it leaves to be done."""
+    if len(data) <= _SAMPLE:
+        return _by_jiter
+    sample = _sample(data)
     many_objects = sample.count(b"{") * _ROOMY > len(sample)
-    return b":" in data if many_objects else few_escapes
+    if sample.count(b"\\u") * _ESCAPE > len(sample):
+        return _by_json if many_objects else _by_hooked_json
+    return _by_jiter if many_objects or data.isascii() else _by_hooked_json
 
 
 def _holds_nul(data: bytes) -> bool:
@@ -171,8 +179,11 @@ def _by_jiter(data: bytes) -> Any:
 
 
 def _by_json(data: bytes) -> Any:
-    decoder = _HOOKED if b":" in data else _PLAIN  # where there is no key, none is named twice
-    return decoder.decode(_decoded(data))
+    return _PLAIN.decode(_decoded(data))
+
+
+def _by_hooked_json(data: bytes) -> Any:
+    return _HOOKED.decode(_decoded(data))
 
 
 def _no_constant(name: str) -> Any:
@@ -218,6 +229,25 @@ def _constant_at(data: bytes, line: int, column: int) -> str:
     return named[0].decode() if named else ""
 
 
+def _check_keys(groups: _Groups, data: bytes) -> None:
+    """Refuse a key named twice: a document has a colon for it, and what was read does not.
+
+    Args:
+        groups: what was read.
+        data: as written; a colon in an escape is none there, and one in what was read.
+    """
+    in_texts = data.count(b":") - sum(sum(map(len, objects)) for objects in _of(dict, groups))
+    if not in_texts:
+        return
+    if b"\\u003" in data:
+        in_texts += len(_COLON.findall(data.replace(rb"\\", b"")))
+    if in_texts == sum(text.count(":") for text in _texts(groups)):
+        return
+    if len(data) <= _NAMED:
+        _by_hooked_json(data)
+    raise _RefusedError("names a key twice in one object", _ONCE)
+
+
 def _levels(value: Any, data: bytes, limits: DocumentLimits) -> _Levels:
     """Take a document apart into what lies equally deep; check depth and number of values."""
     levels, count = [[value]], 1
@@ -248,24 +278,29 @@ def _may_hold_odd_numbers(data: bytes, limits: DocumentLimits) -> bool:
     return b"0e000" in digits or b"0ee000" in digits
 
 
-def _may_hold_numbers(kinds: list[set[type]]) -> bool:
+def _by_kind(levels: _Levels) -> _Groups:
+    return [(level, set(map(type, level))) for level in levels]
+
+
+def _of(kind: type, groups: _Groups) -> Iterator[list[Any]]:
+    """Yield the values of a type, as they lie together."""
+    for values, kinds in groups:
+        if kind in kinds:
+            one_kind = len(kinds) == 1
+            yield values if one_kind else [value for value in values if type(value) is kind]
+
+
+def _may_hold_numbers(groups: _Groups) -> bool:
     """Whether values may be numbers; True too where nobody looked."""
-    return not kinds or not _NUMBERS.isdisjoint(set().union(*kinds))
+    return not groups or any(int in kinds or float in kinds for _, kinds in groups)
 
 
-def _check_numbers(levels: _Levels, kinds_of: list[set[type]], most: int) -> None:
-    for level, kinds in zip(levels, kinds_of, strict=True):
-        if int in kinds:
-            numbers = _of(int, level, kinds)
-            _check_integers(min(numbers), max(numbers), most)
-        if float in kinds:
-            reals = _of(float, level, kinds)
-            if max(reals) == inf or min(reals) == -inf:
-                raise _RefusedError("contains a number too large for a double", "finite numbers")
-
-
-def _of(kind: type, level: list[Any], kinds: set[type]) -> list[Any]:
-    return level if len(kinds) == 1 else [value for value in level if type(value) is kind]
+def _check_numbers(groups: _Groups, most: int) -> None:
+    for numbers in _of(int, groups):
+        _check_integers(min(numbers), max(numbers), most)
+    for reals in _of(float, groups):
+        if max(reals) == inf or min(reals) == -inf:
+            raise _RefusedError("contains a number too large for a double", "finite numbers")
 
 
 def _check_integers(least: int, largest: int, most: int) -> None:
@@ -275,17 +310,12 @@ def _check_integers(least: int, largest: int, most: int) -> None:
             raise _RefusedError(f"contains the integer {str(number)[:20]}…", below)
 
 
-def _check_texts(levels: _Levels, kinds_of: list[set[type]]) -> None:
-    """Refuse half characters, which no UTF-8 can hold, and NUL, where C readers stop.
-
-    Args:
-        kinds_of: each level's values.
-    """
-    for level, kinds in zip(levels, kinds_of, strict=True):
-        texts = _of(str, level, kinds) if str in kinds else []
-        objects = _of(dict, level, kinds) if dict in kinds else []
-        for text in chain(_joined(texts), _joined(list(chain.from_iterable(objects)))):
-            _check_characters(text)
+def _texts(groups: _Groups) -> Iterator[str]:
+    """Yield what texts and keys hold, many in one."""
+    for texts in _of(str, groups):
+        yield from _joined(texts)
+    for objects in _of(dict, groups):
+        yield from _joined(list(chain.from_iterable(objects)))
 
 
 def _joined(texts: list[str]) -> Iterator[str]:
@@ -294,6 +324,7 @@ def _joined(texts: list[str]) -> Iterator[str]:
 
 
 def _check_characters(text: str) -> None:
+    """Refuse half characters, which no UTF-8 can hold, and NUL, where C readers stop."""
     try:
         odd = "\0" in text or (not text.isascii() and not text.encode("utf-16-le"))
     except UnicodeEncodeError:

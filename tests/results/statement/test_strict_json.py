@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from results.statement import strict_json
 from suites.base.errors import UserError
 
-# Documents without colons, deep brackets and what looks like odd numbers are judged on their bytes,
-# others by what they say.
+# What stands beside it decides how a document is read: long texts and many words in one way, code
+# points in escapes, within objects or not, in two others.
 WORDS = ",".join(['"a\\"[b"'] * 40)
-TEXT = f'{"0," * 40}"{"." * 3000}"'
+TEXT = f'{"0," * 80}"{"." * 9000}"'
+CODE_POINTS = ",".join([r'"\u00e9"'] * 1_000)
+OBJECTS = ",".join([r'{"a:\u003A\\u003a":"\u00e9"}'] * 400)
+NEIGHBOURS = (WORDS, TEXT, CODE_POINTS, OBJECTS)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_ambiguous_json_is_refused_with_its_reason(data, says):
     ],
 )
 def test_a_long_document_is_refused_for_the_same_reasons(text, says):
-    for data in (f"[{WORDS},{text}]", f"[{text},{TEXT}]", f"{text}{' ' * 200}"):
+    for data in (f"{text}{' ' * 200}", *(f"[{text},{others}]" for others in NEIGHBOURS)):
         with pytest.raises(UserError, match=says):
             strict_json.loads(data.encode(), "x")
 
@@ -102,9 +105,17 @@ def test_what_only_looks_odd_is_read(text, value):
     wanted = value.strip('"') if isinstance(value, str) else value
     assert strict_json.loads(text.encode(), "x") == wanted
     assert strict_json.loads(f"{text}{' ' * 200}".encode(), "x") == wanted
-    for others in (WORDS, TEXT):
+    for others in NEIGHBOURS:
         read = strict_json.loads(f"[{others},{text}]".encode(), "x")
         assert read == [*json.loads(f"[{others}]"), wanted]
+
+
+def test_of_a_large_document_is_not_said_which_key_stands_twice():
+    twice = f'{{"a":1,"b":2,"a":3}},{OBJECTS}'
+    with pytest.raises(UserError, match="'a' twice"):
+        strict_json.loads(f"[{twice}]".encode(), "x")
+    with pytest.raises(UserError, match="a key twice in one object"):
+        strict_json.loads(f"[{twice}{f',{OBJECTS}' * 8}]".encode(), "x")
 
 
 def test_arrays_may_lie_32_deep():
@@ -177,7 +188,7 @@ def objects(inner):
 @given(
     st.recursive(numbers | strings, lambda inner: arrays(inner) | objects(inner), max_leaves=12),
     st.sampled_from([0, 29, 30, 31, 32]),
-    st.sampled_from(["", WORDS, TEXT]),
+    st.sampled_from(["", *NEIGHBOURS]),
 )
 def test_it_refuses_just_what_a_slow_reader_would(text, deep, others):
     nested = f"{'[' * deep}{text}{']' * deep}"
