@@ -197,7 +197,8 @@ def judge(claim: PublishedClaim, evidence: Iterable[ClaimEvidence], sheet: Price
 
     Beyond a datasheet is beyond belief, whatever was measured; then it stands or falls with the
     best row of the same model, and of the same chip where it names one. One that does not say that
-    it makes drafts is held against rows without them first, and says so where only others reach it.
+    it makes drafts is compared with rows without them first, and says so where only others reach
+    it.
     """
     bound, rate, rows = bound_of(claim, sheet), sheet.cny_per_usd.value, list(evidence)
     best = best_for(claim, (row for row in rows if claim.speculation or not row.drafts), rate)

@@ -264,7 +264,7 @@ def read(data: bytes, where: str) -> Notice:
 
 
 def payload_sha256(data: bytes, where: str) -> str:
-    """Return the digest of what is signed, the same whoever signs it besides."""
+    """Return the digest of what is signed, no matter who else signs it."""
     return hashlib.sha256(envelope.payload_of(data, where)).hexdigest()
 
 
