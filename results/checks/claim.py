@@ -32,6 +32,7 @@ __all__ = [
     "case_load",
     "drafts",
     "flags_of",
+    "flags_of_run",
     "least",
     "most",
     "number",
@@ -69,7 +70,12 @@ _SHAPES = ("closed", "open", "prefill", "decode", "embeddings", "rerank")
 _WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)", re.ASCII)
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)
-_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.ASCII | re.IGNORECASE)
+_SPECULATION = re.compile(
+    r"specul|spec_method|draft|mtp|eagle|medusa|prompt[-_]lookup|lookahead[-_]dec|assistant[-_]model",
+    re.ASCII | re.IGNORECASE,
+)
+# Options of a run that say what flags of an engine may say too.
+_AS_FLAGS = ("model", "dtype", "tp", "pp", "dp", "ep", "chips")
 _NO_SPECULATION = {"", "none", "false", "off", "no", "0"}
 # An interval is believed up to this factor: a figure whose own spread is wider says too little.
 _BELIEVED = 1.4
@@ -245,7 +251,29 @@ def flags_of(engine: Engine) -> Iterator[tuple[str, Label]]:
     """Yield an engine's flags by plain names, such as `tensor-parallel-size`, `--a_b=c` too."""
     for flag, value in engine.flags.items():
         name, told, after = flag.partition("=")
-        yield name.lstrip("-").replace("_", "-").lower(), after if told else value
+        yield _plain(name), after if told else value
+
+
+def _plain(flag: str) -> str:
+    return flag.lstrip("-").replace("_", "-").lower()
+
+
+def flags_of_run(predicate: Predicate, engine: Engine) -> Iterator[tuple[str, Label]]:
+    """Yield an engine's flags, and what the run's options say as such."""
+    yield from flags_of(engine)
+    options = predicate.run.options or {}
+    for name in _AS_FLAGS:
+        value = options.get(name)
+        if value is not None and not isinstance(value, list):
+            yield name, value
+    given = options.get("engine_flags")
+    for text in given if isinstance(given, list) else ():
+        words = [word for word in str(text).split(" ") if word]
+        for word, following in zip(words, [*words[1:], "-"], strict=True):
+            name, told, after = word.partition("=")
+            if word.startswith("-"):
+                value = "" if following.startswith("-") else following
+                yield _plain(name), after if told else value
 
 
 def drafts(engine: Engine) -> bool:
