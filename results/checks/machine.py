@@ -316,7 +316,7 @@ def _engines(point: ClaimedPoint, profile: str) -> Iterator[CheckedFigure]:
     need = _ENGINES.get(point.suite, {}).get(profile)
     if item and need:
         reason = f"{{right}} processes, the {profile} profile starts {{left}} engines"
-        yield at_most(place_of(item), need, number(item.labels.get("processes")) or 1.0, reason)
+        yield at_most(place_of(item), need, number(item.labels.get("processes")) or need, reason)
 
 
 def _served(point: ClaimedPoint, profile: str, *, own_length: bool) -> Iterator[CheckedFigure]:

@@ -55,7 +55,14 @@ _BY_SUITE = {"serving": ("concurrency",), "inference": ("batch", "context", "isl
 # A clock's offset, and what is lost against a reference, lie on both sides of zero.
 _SIGNED = {"clock_offset", "score_drop", "hidden_drop"}
 # Times that a request's own are parts of, by what they are parts of.
-_PARTS = (("ttft", "e2e"), ("ttft", "ttfo"), ("ttfo", "e2e"), ("service_time", "e2e"))
+_PARTS = (
+    ("ttft", "TTFT", "e2e", "the whole request"),
+    ("ttft", "TTFT", "ttfo", "TTFO"),
+    ("ttfo", "TTFO", "e2e", "the whole request"),
+    ("service_time", "the service", "e2e", "the whole request"),
+)
+# Between which all requests of a point stand, whatever was seen of them.
+_OF_ALL = ("ttft", "e2e")
 # Figures of a whole case, which nothing but a percentile of a latency tells apart: those that pages
 # show and rank. Their percentile is that of a latency alone.
 _WHOLE = {"ttft", "tpot", "e2e", "itl", "ttfo"}
@@ -108,12 +115,12 @@ def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[CheckedFi
     P(X + Y > x + y) ≤ P(X > x) + P(Y > y): half of all requests end by the sum of both p90.
     """
     for point in claim.points:
-        for metric, of in _PARTS:
+        for metric, told, of, told_of in _PARTS:
             for rank, whole in point.ranks(of).items():
                 part = point.get(metric, rank)
                 # A part that was seen of other requests bounds nothing.
-                if part and (of == "e2e" and metric == "ttft" or part.n == whole.n):
-                    reason = f"p{rank:g} of {metric} is {{left}} ms, of {of} {{right}} ms"
+                if part and ((metric, of) == _OF_ALL or part.n == whole.n):
+                    reason = f"p{rank:g} of {told} is {{left}} ms, of {told_of} {{right}} ms"
                     yield at_most(place_of(part), part.value, whole.value * _ROUNDED, reason)
         if "osl" in point.load and point.load["osl"] > 1:
             yield from _sums(point, point.load["osl"] - 1)

@@ -865,6 +865,7 @@ def test_a_chip_of_no_name_is_known_by_its_bus():
 def test_flags_and_names_that_say_the_same_or_nothing_of_the_weights_are_no_cheat(engine):
     data = honest.h100()
     data["predicate"]["engines"][0] |= {"flags": {}} | engine
+    data["predicate"]["run"]["options"] = {}
     assert "labels" not in rules_of(data)
 
 
@@ -882,6 +883,8 @@ def test_prompts_that_are_shared_or_of_no_valid_point_may_be_cached(cached, poin
     together(
         beside("cached_tokens", "count", cached, 1000), updated("", {"labels": point}, CLOSED)
     )(data["predicate"])
+    for item in picked(data["predicate"], "", CLOSED, {}):
+        item["case"] += "/prefix0.5" if "shared_prefix" in point else ""
     assert rules_of(data) == broken
 
 

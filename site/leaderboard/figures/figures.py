@@ -197,10 +197,18 @@ def points_of(result: Result) -> list[BoardPoint]:
                 case=case,
                 engine=engine,
                 labels=_drafting(engine) | labels,
-                figures={_name(row): _figure(row) for row in rows},
+                figures=_figures(rows),
             )
         )
     return points
+
+
+def _figures(rows: Iterable[Measurement]) -> dict[str, Figure]:
+    """By name; of several of one name the first, as laws read them: of meters that of all chips."""
+    figures: dict[str, Figure] = {}
+    for row in rows:
+        figures.setdefault(_name(row), _figure(row))
+    return figures
 
 
 def _drafting(engine: Engine | None) -> dict[str, Label]:
