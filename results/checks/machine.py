@@ -478,7 +478,7 @@ def _used(predicate: Predicate) -> tuple[float, str]:
     flags = [list(flags_of_run(predicate, engine)) for engine in predicate.engines]
     spread = [math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags]
     whole = [max(_axis(flag, _WORLD), _listed_chips(flag)) for flag in flags]
-    return max(spread + whole, default=0), "tp × pp × dp"
+    return max(spread + whole, default=0), "the engine's layout"
 
 
 def _axis(flags: Sequence[tuple[str, Label]], names: Sequence[str]) -> float:

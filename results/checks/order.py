@@ -218,7 +218,9 @@ def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[CheckedFigur
             where = place_of(seen)
             if not pace:
                 if point.exact and rank == 50 and not _saturated(seen):
-                    yield CheckedFigure(where=where, reason="stands without the TPOT it is one over")
+                    yield CheckedFigure(
+                        where=where, reason="stands without the TPOT it is one over"
+                    )
                 continue
             high = 1e3 / least(pace) * _INTERACTIVITY
             parted = rank == 50 and pace.n < _FEW and pace.n % 2 == 0

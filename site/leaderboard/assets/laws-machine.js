@@ -341,7 +341,7 @@ function chipsUsed(claim) {
           listedChips(claim, engine),
         ),
   );
-  const by = isCpu ? "the engine's threads" : "tp × pp × dp";
+  const by = isCpu ? "the engine's threads" : "the engine's layout";
   return { chips: chips.length ? Math.max(...chips) : 0, by };
 }
 

@@ -125,7 +125,9 @@ def test_a_meter_covers_as_many_chips_as_it_says(meter, most, least):
     assert [fits(least * 1.001), fits(least * 0.999)] == [True, False]
 
 
-@pytest.mark.parametrize(("chips", "why"), [(2, []), (8, ["is of one meter, of 8 chips that share the work"])])
+@pytest.mark.parametrize(
+    ("chips", "why"), [(2, []), (8, ["is of one meter, of 8 chips that share the work"])]
+)
 def test_the_joules_of_several_chips_are_not_those_of_one_meter(chips, why):
     found = told("power", power(300.0, by(NVML)), meters=[NVML], machine=h100(chips))
     assert [reason for _, reason in found] == why
