@@ -312,7 +312,7 @@ def test_a_mark_at_the_beginning_and_a_date_of_toml_s_own_are_read(tmp_path):
         ('cny_per_usd = {value = 0, date = "2026", source = "x"}\n', "cny_per_usd.value"),
         ('cny_per_usd = {value = 0.14, date = "2026", source = "x"}\n', "dollars for a yuan"),
         ('[[rentals]]\nchip = ["h100-sxm"]\nusd_per_hour = 2\n', r"rentals\.0\.chip"),
-        ('[[rentals]]\nchip = {a = 1}\nusd_per_hour = 2\n', r"rentals\.0\.chip"),
+        ("[[rentals]]\nchip = {a = 1}\nusd_per_hour = 2\n", r"rentals\.0\.chip"),
         ('[[tariffs]]\nregion = "x"\nusd_per_kwh = -1\n', "usd_per_kwh"),
         ('reference_tariff = "Mars"\n', "names no region"),
         ('[generic]\nchip = "h100-sxm"\nusd_per_hour = 1\n', "of any logical core"),
