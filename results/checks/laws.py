@@ -139,7 +139,8 @@ LAWS = (
     ),
     Law(
         name="queueing",
-        formula="bandwidth × time = bytes in the case's name; rate × time = 2 n³ of a square product",
+        formula="bandwidth × time = bytes in the case's name; rate × time = 2 n³ of a square "
+        "product",
         source="suites/kernels: copy, triad and read are named after what they move, peak after "
         "what it computes",
         tolerance="25%, beyond both intervals",
