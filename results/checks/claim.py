@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from results import catalog
 from results.statement.precision import served
 from results.statement.statement_v2 import ATTESTED
-from suites.models.widths import NARROWEST_BITS
+from suites.models.widths import NARROWEST_BITS, bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +35,7 @@ __all__ = [
     "flags_of_run",
     "least",
     "most",
+    "narrow_cache",
     "number",
     "of_reported",
     "of_statement",
@@ -74,6 +75,13 @@ _SPECULATION = re.compile(
     r"specul|spec_method|draft|mtp|eagle|medusa|prompt[-_]lookup|lookahead[-_]dec|assistant[-_]model",
     re.ASCII | re.IGNORECASE,
 )
+# Flags that say how wide a cache is, of keys and of values.
+_CACHE = (
+    *("kv-cache-dtype", "kv-cache-type", "kv-cache-quantization", "quant-policy", "cache-type-k"),
+    *("cache-type-v", "ctk", "ctv"),
+)
+_WIDE_BITS = 16.0
+_POLICIES = ("4", "8")  # LMDeploy's: bits of an integer
 # Options of a run that say what flags of an engine may say too.
 _AS_FLAGS = ("model", "dtype", "tp", "pp", "dp", "ep", "chips")
 _NO_SPECULATION = {"", "none", "false", "off", "no", "0"}
@@ -279,6 +287,17 @@ def flags_of_run(predicate: Predicate, engine: Engine) -> Iterator[tuple[str, La
 def drafts(engine: Engine) -> bool:
     """Whether an engine's flags say that it gives several tokens a step."""
     return any(_speculates(name, value) for name, value in engine.flags.items())
+
+
+def narrow_cache(engine: Engine) -> str:
+    """Name the types that an engine's flags keep its cache in, where one is below 16 bits."""
+    told = [
+        f"int{value}" if str(value) in _POLICIES else str(value)
+        for name, value in flags_of(engine)
+        if name in _CACHE
+    ]
+    narrow = [name for name in told if (bits := bits_of(name)) and bits < _WIDE_BITS]
+    return " / ".join(dict.fromkeys(narrow))
 
 
 def number(label: Label | None) -> float | None:

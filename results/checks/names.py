@@ -91,6 +91,7 @@ _PREFIX = re.compile(r"prefix(\d{1,4}(?:\.\d{1,8})?(?:e-?\d{1,2})?)", re.ASCII)
 _REPEATED = ("isl", "osl", "concurrency", "rate")
 _UNSAID = ("shared_prefix", "isl_spread", "osl_spread")
 _CHOSEN_LOAD = {"search", "sweep", "ramp", "trace", "users", "agents"}
+_DRAFTED = ("tpot", "output_throughput")  # what drafts make faster
 _SHARE, _ENDPOINT = "share", "endpoint"
 _NEAR = 1e-5  # a rate stands in the path with six digits
 
@@ -264,6 +265,8 @@ def _other_load(item: Measurement, options: Mapping[str, Option]) -> str | None:
         return f"is called valid, and invalid because {str(labels['invalid_because'])[:60]}"
     if item.suite != "serving" or shape not in _LOADS:
         return None
+    if "speculation" in options and item.metric in _DRAFTED and "speculation" not in labels:
+        return "the run was asked to draft tokens, and no label says so"
     for name in (*_LOADS[shape], *_OTHER_LOADS):
         if name in labels:
             return f"its case is of a load {shape}, and its label {name} of another"

@@ -707,6 +707,7 @@ CHEATS = {
     "options of another load": (asked(concurrency=[64, 128]), "labels"),
     "options of shorter prompts": (asked(isl=32), "labels"),
     "a prefix that is asked for and not said": (asked(shared_prefix=0.9), "labels"),
+    "drafts that are asked for and not said": (asked(speculation="ngram"), "labels"),
     "a rate that frees a closed loop": (labelled(CLOSED, rate=1e6), "labels"),
     "prompts known from conversations, in a closed loop": (
         together(

@@ -56,12 +56,15 @@ export function* casesAreTheirLabels(claim) {
 
 /** What labels say of another load than the case, or than the run was asked for.
  * @param {Claim} claim @param {Figure} item */
-function otherLoad(claim, { suite, case: name, labels }) {
-  const { LOADS, OTHER_LOADS, PREFIX, NEAR } = claim.by.names;
+function otherLoad(claim, { suite, case: name, metric, labels }) {
+  const { LOADS, OTHER_LOADS, PREFIX, NEAR, DRAFTED } = claim.by.names;
   const [shape, ...parts] = name.split("/");
   if (labels.valid === true && Object.hasOwn(labels, "invalid_because"))
     return `is called valid, and invalid because ${start(said(labels.invalid_because), 60)}`;
   if (suite !== "serving" || !Object.hasOwn(LOADS, shape)) return null;
+  const drafts = Object.hasOwn(claim.predicate.run.options ?? {}, "speculation");
+  if (drafts && DRAFTED.includes(metric) && !Object.hasOwn(labels, "speculation"))
+    return "the run was asked to draft tokens, and no label says so";
   for (const label of [...LOADS[shape], ...OTHER_LOADS])
     if (Object.hasOwn(labels, label))
       return `its case is of a load ${shape}, and its label ${label} of another`;
