@@ -15,7 +15,7 @@ from suites.models.names import known_as
 from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from results.catalog.versions_data import Version
     from results.checks.claim import Claim
@@ -267,6 +267,13 @@ def _other_load(item: Measurement, options: Mapping[str, Option]) -> str | None:
         return None
     if "speculation" in options and item.metric in _DRAFTED and "speculation" not in labels:
         return "the run was asked to draft tokens, and no label says so"
+    return _not_the_case(labels, shape, parts) or _not_asked(labels, options)
+
+
+def _not_the_case(
+    labels: Mapping[str, StatedLabel], shape: str, parts: Sequence[str]
+) -> str | None:
+    """What labels say otherwise than the words of a case's name."""
     for name in (*_LOADS[shape], *_OTHER_LOADS):
         if name in labels:
             return f"its case is of a load {shape}, and its label {name} of another"
@@ -274,10 +281,10 @@ def _other_load(item: Measurement, options: Mapping[str, Option]) -> str | None:
     if abs(told - (number(labels.get("shared_prefix")) or 0.0)) > _NEAR:
         return f"its case says a shared prefix of {told:g}, its label another"
     spacing = parts[0] if shape == "open" and parts else ""
-    arrival = labels.get("arrival", spacing)
-    if not spacing.startswith(str(arrival)):
-        return f"its case says arrivals {spacing[:40]}, its label {str(arrival)[:40]}"
-    return _not_asked(labels, options)
+    arrival = str(labels.get("arrival", spacing))
+    if not spacing.startswith(arrival):
+        return f"its case says arrivals {spacing[:40]}, its label {arrival[:40]}"
+    return None
 
 
 def _not_asked(labels: Mapping[str, StatedLabel], options: Mapping[str, Option]) -> str | None:

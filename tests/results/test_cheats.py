@@ -1036,6 +1036,17 @@ def test_a_kernel_above_the_peak_is_told():
     assert rules_of(data) == {"roofline", "queueing"}
 
 
+def test_a_kernel_is_one_chips_and_of_the_type_that_its_case_names():
+    data = honest.h100()
+    listed(8)(data["predicate"])
+    data["predicate"]["run"]["suites"].append("kernels")
+    rate = honest.figure("compute_rate", "TFLOP/s", 1900.0, 7, family="peak", dtype="bf16")
+    rate["labels"]["gemm_dtype"] = "fp8"  # nobody's label, and of twice the peak
+    rate |= {"suite": "kernels", "case": "peak/bf16/cupy"}
+    data["predicate"]["measurements"].append(rate)
+    assert "roofline" in rules_of(data)
+
+
 def test_samples_and_figures_of_another_result_are_told():
     data = honest.h100()
     mine = checks.fingerprints(Statement.model_validate(data))
