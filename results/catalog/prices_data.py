@@ -298,6 +298,12 @@ class PriceSheet(Strict):
     preferred: tuple[str, ...] = ()
 
     @model_validator(mode="after")
+    def _a_dollar_is_several_yuan(self) -> Self:
+        if self.cny_per_usd.value < 1:
+            raise ValueError("cny_per_usd is below 1, as if it were dollars for a yuan")
+        return self
+
+    @model_validator(mode="after")
     def _reference_is_listed(self) -> Self:
         if self.reference_tariff not in {tariff.region for tariff in self.tariffs}:
             raise ValueError("reference_tariff names no region of the sheet")
@@ -492,7 +498,7 @@ def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str,
             for at, row in enumerate(rows):
                 _require_prices(row, f"{path}:rentals.{at}")
         own = [_own_row(row, yuan) for row in rows]
-        mine = {row.get("chip") for row in own if isinstance(row, dict)}
+        mine = {str(row.get("chip")) for row in own if isinstance(row, dict)}
         merged[name] = [*own, *(row for row in newest[name] if row["chip"] not in mine)]
     if isinstance(given.get("generic"), dict):
         any_core = {"chip": GENERIC, "per": "core", **given["generic"]}

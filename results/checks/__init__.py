@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from results.checks import machine, roofline, samples
-from results.checks.claim import drafts, of_reported, of_statement
+from results.checks.claim import drafts, narrow_cache, of_reported, of_statement
 from results.checks.evidence import SampleFigures, evidence
 from results.checks.finding import CheckedFigure, Context, Finding, Law, Outcome
 from results.checks.laws import AHEAD, LAWS, ONE_ANSWER, SAMPLES
@@ -46,6 +46,7 @@ __all__ = [
     "judge",
     "judge_all",
     "judge_reported",
+    "narrow_cache",
     "outcome",
     "rules",
 ]

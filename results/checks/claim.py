@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from results import catalog
 from results.statement.precision import served
 from results.statement.statement_v2 import ATTESTED
-from suites.models.widths import NARROWEST_BITS
+from suites.models.widths import NARROWEST_BITS, bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +32,10 @@ __all__ = [
     "case_load",
     "drafts",
     "flags_of",
+    "flags_of_run",
     "least",
     "most",
+    "narrow_cache",
     "number",
     "of_reported",
     "of_statement",
@@ -69,7 +71,19 @@ _SHAPES = ("closed", "open", "prefill", "decode", "embeddings", "rerank")
 _WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)", re.ASCII)
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)
-_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.ASCII | re.IGNORECASE)
+_SPECULATION = re.compile(
+    r"specul|spec_method|draft|mtp|eagle|medusa|prompt[-_]lookup|lookahead[-_]dec|assistant[-_]model",
+    re.ASCII | re.IGNORECASE,
+)
+# Flags that say how wide a cache is, of keys and of values.
+_CACHE = (
+    *("kv-cache-dtype", "kv-cache-type", "kv-cache-quantization", "quant-policy", "cache-type-k"),
+    *("cache-type-v", "ctk", "ctv"),
+)
+_WIDE_BITS = 16.0
+_POLICIES = ("4", "8")  # LMDeploy's: bits of an integer
+# Options of a run that say what flags of an engine may say too.
+_AS_FLAGS = ("model", "dtype", "tp", "pp", "dp", "ep", "chips")
 _NO_SPECULATION = {"", "none", "false", "off", "no", "0"}
 # An interval is believed up to this factor: a figure whose own spread is wider says too little.
 _BELIEVED = 1.4
@@ -245,12 +259,45 @@ def flags_of(engine: Engine) -> Iterator[tuple[str, Label]]:
     """Yield an engine's flags by plain names, such as `tensor-parallel-size`, `--a_b=c` too."""
     for flag, value in engine.flags.items():
         name, told, after = flag.partition("=")
-        yield name.lstrip("-").replace("_", "-").lower(), after if told else value
+        yield _plain(name), after if told else value
+
+
+def _plain(flag: str) -> str:
+    return flag.lstrip("-").replace("_", "-").lower()
+
+
+def flags_of_run(predicate: Predicate, engine: Engine) -> Iterator[tuple[str, Label]]:
+    """Yield an engine's flags, and what the run's options say as such."""
+    yield from flags_of(engine)
+    options = predicate.run.options or {}
+    for name in _AS_FLAGS:
+        value = options.get(name)
+        if value is not None and not isinstance(value, list):
+            yield name, value
+    given = options.get("engine_flags")
+    for text in given if isinstance(given, list) else ():
+        words = [word for word in str(text).split(" ") if word]
+        for word, following in zip(words, [*words[1:], "-"], strict=True):
+            name, told, after = word.partition("=")
+            if word.startswith("-"):
+                value = "" if following.startswith("-") else following
+                yield _plain(name), after if told else value
 
 
 def drafts(engine: Engine) -> bool:
     """Whether an engine's flags say that it gives several tokens a step."""
     return any(_speculates(name, value) for name, value in engine.flags.items())
+
+
+def narrow_cache(engine: Engine) -> str:
+    """Name the types that an engine's flags keep its cache in, where one is below 16 bits."""
+    told = [
+        f"int{value}" if str(value) in _POLICIES else str(value)
+        for name, value in flags_of(engine)
+        if name in _CACHE
+    ]
+    narrow = [name for name in told if (bits := bits_of(name)) and bits < _WIDE_BITS]
+    return " / ".join(dict.fromkeys(narrow))
 
 
 def number(label: Label | None) -> float | None:

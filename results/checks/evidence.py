@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from results.checks.clocks import no_clock_gave
 from results.statement import raw_samples
 from results.statement.statement_v2 import ATTESTED
 from results.statement.texts import printable
@@ -12,7 +13,7 @@ from suites.base.errors import UserError
 from suites.evidence import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from results.statement.statement import Measurement, Statement
     from suites.base.records import Row
@@ -36,12 +37,14 @@ class SampleFigures:
         metered: they say what meters saw; those of the first versions do not.
         absent: why there are none to compute from; else empty.
         fault: why those that were signed for give no figures; else empty.
+        unclocked: case and metric of samples that no clock gave, and why.
     """
 
     rows: Mapping[RowKey, Row] = field(default_factory=dict)
     metered: bool = True
     absent: str = ""
     fault: str = ""
+    unclocked: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,16 @@ def evidence(data: bytes, where: str) -> SampleFigures:
         cells = raw_samples.read(data, where)
         rows = rows_of(cells)
         given = {key_of(row): row for row in rows}
+        unclocked = tuple(no_clock_gave(cells))
     except UserError as error:
         return SampleFigures(fault=str(error))
     # Facts beside the samples are free in form; what a summary stumbles over was not its suite's.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         told = printable(str(error))[:80]
         return SampleFigures(fault=f"{where}: cannot be summed up: {type(error).__name__}: {told}")
-    return SampleFigures(rows=given, metered=all(cell.metered for cell in cells))
+    return SampleFigures(
+        rows=given, metered=all(cell.metered for cell in cells), unclocked=unclocked
+    )
 
 
 def key_of(item: Measurement | Row) -> RowKey:

@@ -33,7 +33,8 @@ _DRAFTED = (
 
 SAMPLES = Law(
     name="samples",
-    formula="digests of raw samples and of all figures ≠ those of another result",
+    formula="digests of raw samples, of all figures and of their intervals' shapes ≠ those of "
+    "another result",
     source="two runs never give the same samples",
     given="samples",
     find=origin.samples_are_new,
@@ -73,7 +74,7 @@ LAWS = (
     ),
     Law(
         name="latency-order",
-        formula="TTFT ≤ end-to-end at each percentile; "
+        formula="TTFT ≤ TTFO ≤ end-to-end, and service ≤ end-to-end, at each percentile; "
         "(OSL − 1) × TPOT ≤ end-to-end ≤ TTFT + (OSL − 1) × TPOT",
         source="a request's time is that of its first token and of its steps",
         tolerance="2% where quantiles bound each other exactly, 35% for lengths only asked for; "
@@ -138,15 +139,17 @@ LAWS = (
     ),
     Law(
         name="queueing",
-        formula="bandwidth × time = bytes in the case's name",
-        source="suites/kernels: copy, triad and read are named after what they move",
+        formula="bandwidth × time = bytes in the case's name; rate × time = 2 n³ of a square "
+        "product",
+        source="suites/kernels: copy, triad and read are named after what they move, peak after "
+        "what it computes",
         tolerance="25%, beyond both intervals",
-        needs=frozenset({"bandwidth"}),
+        needs=frozenset({"bandwidth", "compute_rate", "integer_rate"}),
         find=queueing.kernels_move_their_bytes,
     ),
     Law(
         name="interactivity",
-        formula="interactivity = 1 ÷ TPOT",
+        formula="interactivity = 1 ÷ TPOT, which stands beside it",
         source="definition of interactivity",
         tolerance="10%, beyond both intervals",
         needs=frozenset({"interactivity"}),
@@ -162,8 +165,8 @@ LAWS = (
     ),
     Law(
         name="roofline",
-        formula="kernel rate ≤ datasheet peak of its dtype × chips; "
-        "cold bandwidth ≤ datasheet bandwidth × chips",
+        formula="kernel rate ≤ datasheet peak of its dtype; cold bandwidth ≤ datasheet bandwidth; "
+        "of a CPU, of all sockets",
         source=_DATASHEET,
         tolerance="10%",
         needs=frozenset({"compute_rate", "integer_rate", "bandwidth"}),
@@ -213,7 +216,8 @@ LAWS = (
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
         "≥ 5% of the nameplate, idle accelerators ≥ 0.5%; "
-        "≤ power cap × chips; joules of tokens stand beside their rate; "
+        "≤ power cap × chips; joules of tokens stand beside their rate, and of several cards are "
+        "those of all; "
         "modelled joules × rate = nameplate, their value its middle",
         source="nameplates in results/catalog/chips",
         tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
@@ -245,7 +249,8 @@ LAWS = (
         name="chip",
         formula="entry, kind, count and memory claimed = those of driver, CPUID, PCI bus and "
         "kernel, and of several the driver lists each; "
-        "tp × pp × dp × replicas, chips in labels and threads ≤ count; "
+        "tp × pp × cp × dp × replicas, ep, listed devices, chips in labels and in the run's "
+        "options, and threads ≤ count; "
         "chip and count in a harness' file = those claimed",
         source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
@@ -262,7 +267,8 @@ LAWS = (
         name="profile",
         formula="failures, p90 and p99 are stated; of a valid point ≤ 2% of the input was cached "
         "beyond what is shared, the instrument's error is ≤ 2% of TTFT, and at least half of a "
-        "prompt's tokens are counted",
+        "prompt's tokens are counted, at most twice as many; all times of a point are of its "
+        "requests",
         source="suites/serving: what a point that leaves nothing out says",
         tolerance="1%; a percentile from the first request beyond it",
         needs=frozenset({"request_throughput", "ttft", "tpot", "e2e", "cached_tokens"}),
@@ -293,7 +299,8 @@ LAWS = (
     ),
     Law(
         name="duplicate",
-        formula="one figure for each case, metric, percentile, turn, adapter and meter",
+        formula="one figure for each case, metric, percentile, turn, adapter and meter; one case "
+        "for each load",
         source="a reader cannot choose between two",
         find=order.each_figure_stands_once,
     ),
@@ -308,26 +315,30 @@ LAWS = (
     Law(
         name="labels",
         outcome="refused",
-        formula="a known metric, in its unit, with samples behind it",
+        formula="a known metric, in its unit, with samples behind it; a measured share ≤ 1",
         source="suites/base/metrics.py: one name, one unit",
         find=names.metrics_are_known,
     ),
     Law(
         name="labels",
         formula="the load, or a kernel's family, dtype and cache, in a case's name = those in its "
-        "labels; numbers are numbers; rates of requests are of the suite serving",
+        "labels and in the run's options; numbers are numbers; rates of requests are of the suite "
+        "serving; a closed or an open loop has no label of another load; what is valid names no "
+        "reason against it",
         source="suites: a case is named after its load",
         find=names.cases_are_their_labels,
     ),
     Law(
         name="labels",
-        formula="one model at one precision; those in a harness' file = those stated",
+        formula="one engine's one model at one precision, of the sizes and weights it is named "
+        "for; those in a harness' file, in flags and in options = those stated",
         source="one result is about one engine's model",
         find=names.one_model_is_measured,
     ),
     Law(
         name="labels",
-        formula="weights are no narrower by model's name and engine's flags than is stated",
+        formula="weights are no narrower by model's name, engine's flags and the run's options "
+        "than is stated",
         source="suites/models/widths.py: one name, one width",
         find=names.precision_is_that_of_its_names,
     ),
@@ -350,6 +361,14 @@ LAWS = (
         "not checked",
         given="evidence",
         find=samples.samples_give_the_figures,
+    ),
+    Law(
+        name="samples",
+        formula="eight times of a request or more, of one process, are neither all alike nor whole "
+        "hundredths of a millisecond, nor those of another process or case times a number",
+        source="clocks of nanoseconds neither round nor repeat themselves",
+        given="evidence",
+        find=samples.samples_are_of_a_clock,
     ),
     SAMPLES,
     Law(

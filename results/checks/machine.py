@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import flags_of, least, most, number, place_of, said_by_file
+from results.checks.claim import flags_of_run, least, most, number, place_of, said_by_file
 from results.checks.finding import CheckedFigure, at_most
 from results.statement.statement_v2 import ATTESTED, ChipV2
 
@@ -51,13 +51,22 @@ _AXES = {
     "tp": ("tp", "tensor-parallel-size", "tp-size", "tensor-parallel"),
     "pp": ("pp", "pipeline-parallel-size", "pp-size", "pipeline-parallel"),
     "dp": ("dp", "data-parallel-size", "dp-size", "data-parallel"),
+    "cp": ("pcp", "prefill-context-parallel-size", "context-parallel-size", "cp-size"),
     "replicas": ("replicas", "num-replicas"),
 }
-# All at once, or the machines that they lie in.
-_WORLD = ("world-size", "nnodes", "num-nodes")
+# All at once, the experts' share of them, or the machines that they lie in.
+_WORLD = (
+    *("world-size", "nnodes", "num-nodes", "ep", "ep-size", "expert-parallel-size"),
+    *("num-shard", "gpus", "num-gpus", "gpus-per-node", "chips"),
+)
+# Lists of them, with commas between.
+_LISTS = (
+    *("tensor-split", "ts", "device-ids", "gpu-ids", "cuda-visible-devices"),
+    *("hip-visible-devices", "rocr-visible-devices", "ascend-rt-visible-devices"),
+)
 # Labels that say chips: in all, of both pools, and the axes whose product they are.
 _LAYOUT = (
-    *("chips", "prefill_chips", "decode_chips"),
+    *("chips", "expert_parallel", "prefill_chips", "decode_chips"),
     *("tensor_parallel", "pipeline_parallel", "data_parallel", "replicas"),
 )
 # Whose cards a runner lists one by one in its conditions (`runners/machine`).
@@ -72,6 +81,13 @@ _FAILURES = 0.01
 _SECONDS = {"standard": 60.0, "full": 600.0}
 _ROUNDS = {"quick": 1, "standard": 15, "full": 40}
 _PROCESSES = {"quick": 3, "standard": 7, "full": 10}
+# Fresh engines behind each point: an endpoint is measured by one process, and so is a load that
+# is chosen by what was seen.
+_ENGINES = {
+    "serving": {"quick": 3, "standard": 3, "full": 3},
+    "inference": {"quick": 3, "standard": 5, "full": 8},
+}
+_ONE_PROCESS = {"sweep", "search"}
 _CUT, _LONGER = 0.8, 1.25
 # Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
@@ -145,7 +161,10 @@ def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[CheckedFigure
         return
     run = predicate.run
     own_length = bool(OWN_LENGTH & (run.options or {}).keys())
+    alone = predicate.machine.chip.kind == _UNSEEN or _ONE_PROCESS & (run.options or {}).keys()
     for point in claim.points:
+        if not alone:
+            yield from _engines(point, run.profile)
         match point.suite:
             case "serving":
                 yield from _served(point, run.profile, own_length=own_length)
@@ -290,6 +309,14 @@ def _measured_s(point: ClaimedPoint) -> float | None:
     """Requests over their rate: the windows of all processes together."""
     latency, rate = point.get("e2e", 50.0), point.get("request_throughput")
     return latency.n / rate.value if latency and rate else None
+
+
+def _engines(point: ClaimedPoint, profile: str) -> Iterator[CheckedFigure]:
+    item = point.get("e2e", 50.0) or point.get("tpot", 50.0) or point.get("ttft", 50.0)
+    need = _ENGINES.get(point.suite, {}).get(profile)
+    if item and need:
+        reason = f"{{right}} processes, the {profile} profile starts {{left}} engines"
+        yield at_most(place_of(item), need, number(item.labels.get("processes")) or need, reason)
 
 
 def _served(point: ClaimedPoint, profile: str, *, own_length: bool) -> Iterator[CheckedFigure]:
@@ -448,10 +475,10 @@ def _used(predicate: Predicate) -> tuple[float, str]:
     if predicate.machine.chip.kind == "cpu":
         threads = (number(engine.flags.get("n_threads")) or 0 for engine in predicate.engines)
         return max(threads, default=0), "the engine's threads"
-    flags = [list(flags_of(engine)) for engine in predicate.engines]
+    flags = [list(flags_of_run(predicate, engine)) for engine in predicate.engines]
     spread = [math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags]
-    whole = [_axis(flag, _WORLD) for flag in flags]
-    return max(spread + whole, default=0), "tp × pp × dp"
+    whole = [max(_axis(flag, _WORLD), _listed_chips(flag)) for flag in flags]
+    return max(spread + whole, default=0), "the engine's layout"
 
 
 def _axis(flags: Sequence[tuple[str, Label]], names: Sequence[str]) -> float:
@@ -459,9 +486,15 @@ def _axis(flags: Sequence[tuple[str, Label]], names: Sequence[str]) -> float:
     return max((_chips_of(value) for flag, value in flags if flag in names), default=1.0)
 
 
+def _listed_chips(flags: Sequence[tuple[str, Label]]) -> float:
+    lists = (str(value).count(",") + 1 for flag, value in flags if flag in _LISTS)
+    return float(max(lists, default=1))
+
+
 def _chips_of(value: Label) -> float:
     if isinstance(value, str):
-        return float(value[:6]) or 1.0 if value.isascii() and value.isdecimal() else 1.0
+        digits = value.strip(" ").removeprefix("+").partition(".")[0]
+        return float(digits[:6]) or 1.0 if digits.isascii() and digits.isdecimal() else 1.0
     return number(value) or 1.0
 
 
@@ -472,8 +505,8 @@ def _laid_out(claim: Claim, chip: Chip) -> Iterator[CheckedFigure]:
         for item in claim.measurements
         if not item.labels.keys().isdisjoint(_LAYOUT)
     )
-    for whole, prefill, decode, *axes in layouts:
-        chips = max(whole, prefill + decode, math.prod(max(1.0, axis) for axis in axes))
+    for whole, experts, prefill, decode, *axes in layouts:
+        chips = max(whole, experts, prefill + decode, math.prod(max(1.0, axis) for axis in axes))
         reason = "by their labels figures are of {left} chips, {right} are claimed"
         yield at_most("machine.chip.count", chips, chip.count, reason)
 

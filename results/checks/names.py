@@ -8,19 +8,25 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import case_load, flags_of, number, place_of, said_by_file
+from results.checks.claim import case_load, flags_of_run, number, place_of, said_by_file
 from results.checks.finding import CheckedFigure, at_most
 from suites.base.metrics import METRICS
 from suites.models.names import known_as
 from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from results.catalog.versions_data import Version
     from results.checks.claim import Claim
     from results.checks.finding import Context
-    from results.statement.statement import Measurement
+    from results.statement.statement import (
+        Engine,
+        Measurement,
+        Option,
+        Predicate,
+        StatedLabel,
+    )
 
 __all__ = [
     "cases_are_their_labels",
@@ -60,6 +66,33 @@ _ALIKE = re.compile(
     "\U0001d400-\U0001d7ff]"
 )
 _QUANTIZED = 8.0
+# Of those, the flags that name a model; and flags that give one other sizes than its name has, by
+# words of what they change: more of the positions, or a tokenizer's habits, change none.
+_MODELS = ("model", "model-path", "m", "hf", "hf-repo", "hf-file")
+_OVERRIDES = (
+    *("hf-overrides", "json-model-override-args", "override-kv", "model-kwargs"),
+    *("num-hidden-layers", "skip-layers", "layer-skip", "early-exit"),
+)
+_SIZES = re.compile(
+    r"layer|hidden|head|expert|vocab|intermediate|block_count|embedding_length|feed_forward|window"
+    r"|exit",
+    re.ASCII,
+)
+_UNREAL = {"dummy", "random"}  # weights that an engine makes up, by its flag `load-format`
+# A case of these shapes is one load, held or sent, and replays, converses and ramps not.
+_LOADS = {"closed": ("rate", "arrival"), "open": ()}
+_OTHER_LOADS = (
+    *("users", "agents", "turns", "known_share", "cache_target", "sub_agents", "think_time"),
+    *("trace_sha256", "trace_speed"),
+)
+# What a case's name says besides its numbers, by the letters before it, where its label does.
+_PREFIX = re.compile(r"prefix(\d{1,4}(?:\.\d{1,8})?(?:e-?\d{1,2})?)", re.ASCII)
+# Options that a load's labels repeat, and those that a load without them does not have.
+_REPEATED = ("isl", "osl", "concurrency", "rate")
+_UNSAID = ("shared_prefix", "isl_spread", "osl_spread")
+_CHOSEN_LOAD = {"search", "sweep", "ramp", "trace", "users", "agents"}
+_DRAFTED = ("tpot", "output_throughput")  # what drafts make faster
+_SHARE, _ENDPOINT = "share", "endpoint"
 _NEAR = 1e-5  # a rate stands in the path with six digits
 
 
@@ -73,6 +106,8 @@ def metrics_are_known(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
             reason = f"is in {item.unit}; {item.metric} is in {metric.unit}"
         elif item.n == 0:
             reason = "has no sample behind it"
+        elif item.unit == _SHARE and item.method == "measured" and item.value > 1:
+            reason = f"is a share of {item.value:.4g}"
         if reason:
             yield CheckedFigure(where=place_of(item), reason=reason)
 
@@ -81,9 +116,10 @@ def cases_are_their_labels(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """The load in a case's name is the load in its labels, and a number is one."""
     if claim.predicate is None:
         return
-    suites = set(claim.predicate.run.suites)
+    run = claim.predicate.run
+    suites = set(run.suites)
     for item in claim.measurements:
-        if reason := _odd(item, suites):
+        if reason := _odd(item, suites) or _other_load(item, run.options or {}):
             yield CheckedFigure(where=place_of(item), reason=reason)
 
 
@@ -94,6 +130,32 @@ def one_model_is_measured(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     reason = f"{', '.join(named)[:200]} in one result: no figure says of which it is"
     yield CheckedFigure(where="engines", reason=reason if len(named) > 1 else None)
     yield from _said_by_file(claim)
+    for engine in claim.predicate.engines:
+        yield CheckedFigure(where="engines.flags", reason=_other_model(claim.predicate, engine))
+
+
+def _other_model(predicate: Predicate, engine: Engine) -> str | None:
+    """What flags and options say of a model that is not the one named, or not with its sizes."""
+    named = (predicate.run.options or {}).get("engine")
+    if isinstance(named, str) and engine.name != _ENDPOINT:
+        asked, ran = (_letters(text) for text in (named.partition(":")[0], engine.name))
+        if not ran.startswith(asked):
+            return f"the options name the engine {named[:40]!r}, the result {engine.name[:40]!r}"
+    for flag, value in flags_of_run(predicate, engine):
+        text = str(value)
+        if flag in _MODELS:
+            meant, own = known_as(text.rpartition("/")[2]), known_as(engine.model)
+            if meant and own and meant != own:
+                return f"{flag} names {text[:60]!r}, the result {engine.model[:60]!r}"
+        elif flag in _OVERRIDES and _SIZES.search(f"{flag} {text}".lower()):
+            return f"{flag[:40]} changes the sizes of {engine.model[:60]!r}"
+        elif flag == "load-format" and text in _UNREAL and engine.weights == "real":
+            return f"{flag} {text}: its weights are made up, and called real"
+    return None
+
+
+def _letters(text: str) -> str:
+    return re.sub("[^a-z0-9]", "", text.lower())
 
 
 def _said_by_file(claim: Claim) -> Iterator[CheckedFigure]:
@@ -112,9 +174,12 @@ def _said_by_file(claim: Claim) -> Iterator[CheckedFigure]:
 
 def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Weights are no narrower by the model's name or the engine's flags than is stated."""
-    for engine in claim.predicate.engines if claim.predicate else ():
+    predicate = claim.predicate
+    if predicate is None:
+        return
+    for engine in predicate.engines:
         stated = bits_of(engine.precision)
-        for where, text in (("model", engine.model), *flags_of(engine)):
+        for where, text in (("model", engine.model), *flags_of_run(predicate, engine)):
             if where not in _WEIGHTS:
                 continue
             # Of a path the last name: folders are called after anything.
@@ -189,6 +254,49 @@ def _odd_kernel(item: Measurement) -> str | None:
     for name, in_case, in_label in zip(("family", "dtype", "cache"), told, stated, strict=True):
         if in_case != in_label:
             return f"its case says {name} {in_case[:40]}, its label {str(in_label)[:40]}"
+    return None
+
+
+def _other_load(item: Measurement, options: Mapping[str, Option]) -> str | None:
+    """What labels say of another load than the case, or than the run was asked for."""
+    shape, *parts = item.case.split("/")
+    labels = item.labels
+    if labels.get("valid") is True and "invalid_because" in labels:
+        return f"is called valid, and invalid because {str(labels['invalid_because'])[:60]}"
+    if item.suite != "serving" or shape not in _LOADS:
+        return None
+    if "speculation" in options and item.metric in _DRAFTED and "speculation" not in labels:
+        return "the run was asked to draft tokens, and no label says so"
+    return _not_the_case(labels, shape, parts) or _not_asked(labels, options)
+
+
+def _not_the_case(
+    labels: Mapping[str, StatedLabel], shape: str, parts: Sequence[str]
+) -> str | None:
+    """What labels say otherwise than the words of a case's name."""
+    for name in (*_LOADS[shape], *_OTHER_LOADS):
+        if name in labels:
+            return f"its case is of a load {shape}, and its label {name} of another"
+    told = next((float(own[1]) for part in parts if (own := _PREFIX.fullmatch(part))), 0.0)
+    if abs(told - (number(labels.get("shared_prefix")) or 0.0)) > _NEAR:
+        return f"its case says a shared prefix of {told:g}, its label another"
+    spacing = parts[0] if shape == "open" and parts else ""
+    arrival = str(labels.get("arrival", spacing))
+    if not spacing.startswith(arrival):
+        return f"its case says arrivals {spacing[:40]}, its label {arrival[:40]}"
+    return None
+
+
+def _not_asked(labels: Mapping[str, StatedLabel], options: Mapping[str, Option]) -> str | None:
+    """What labels say otherwise than the options that the run states."""
+    if not _CHOSEN_LOAD.isdisjoint(options):
+        return None
+    for name in (*_REPEATED, *_UNSAID):
+        asked = options.get(name)
+        values = [number(value) for value in (asked if isinstance(asked, list) else [asked])]
+        told = number(labels.get(name, 0 if name in _UNSAID else None))
+        if None not in values and told is not None and told not in values:
+            return f"its label says {name} {told:g}, the run was asked for another"
     return None
 
 

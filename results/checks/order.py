@@ -8,14 +8,16 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from results.checks.claim import case_load, least, most, place_of, series
+from results.checks.claim import case_load, least, most, place_of, rank_of, series
 from results.checks.finding import CheckedFigure, at_most
+from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from results.checks.claim import Claim, ClaimedPoint, Rank
     from results.checks.finding import Context
+    from results.statement.statement import Measurement
 
 __all__ = [
     "clocks_agree",
@@ -52,6 +54,31 @@ _GROWING = {
 _BY_SUITE = {"serving": ("concurrency",), "inference": ("batch", "context", "isl")}
 # A clock's offset, and what is lost against a reference, lie on both sides of zero.
 _SIGNED = {"clock_offset", "score_drop", "hidden_drop"}
+# Times that a request's own are parts of, by what they are parts of.
+_PARTS = (
+    ("ttft", "TTFT", "e2e", "the whole request"),
+    ("ttft", "TTFT", "ttfo", "TTFO"),
+    ("ttfo", "TTFO", "e2e", "the whole request"),
+    ("service_time", "the service", "e2e", "the whole request"),
+)
+# Between which all requests of a point stand, whatever was seen of them.
+_OF_ALL = ("ttft", "e2e")
+# Figures of a whole case, which nothing but a percentile of a latency tells apart: those that pages
+# show and rank. Their percentile is that of a latency alone.
+_WHOLE = {"ttft", "tpot", "e2e", "itl", "ttfo"}
+_RATES = {
+    "output_throughput", "input_throughput", "total_throughput", "request_throughput", "goodput",
+    "decode_throughput", "prefill_throughput", "interactivity", "time", "compute_rate",
+    "integer_rate", "bandwidth",
+}  # fmt: skip
+# What a served load is, by its labels: two cases that agree in all of them are one. The rest stands
+# behind figures, or is of a part of them.
+_CONDITIONS = (
+    "isl", "osl", "isl_spread", "osl_spread", "lengths_sha256", "length", "concurrency", "rate",
+    "arrival", "burstiness", "api", "documents", "shared_prefix", "images", "image_size", "audio_s",
+    "lora_mix", "speculation", "draft_tokens", "batch", "context", "depth", "model",
+)  # fmt: skip
+_ONE_LOAD = {"serving": ("closed", "open"), "inference": ("prefill", "decode")}
 # Labels that tell two figures of one case and metric apart.
 _APART = (
     "percentile", "statistic", "meter", "scope", "tokens", "host", "process", "pool", "column",
@@ -88,11 +115,13 @@ def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[CheckedFi
     P(X + Y > x + y) ≤ P(X > x) + P(Y > y): half of all requests end by the sum of both p90.
     """
     for point in claim.points:
-        ranks = point.ranks("e2e")
-        for rank, whole in ranks.items():
-            if first := point.get("ttft", rank):
-                reason = f"p{rank:g} of TTFT is {{left}} ms, of the whole request {{right}} ms"
-                yield at_most(place_of(first), first.value, whole.value * _ROUNDED, reason)
+        for metric, told, of, told_of in _PARTS:
+            for rank, whole in point.ranks(of).items():
+                part = point.get(metric, rank)
+                # A part that was seen of other requests bounds nothing.
+                if part and ((metric, of) == _OF_ALL or part.n == whole.n):
+                    reason = f"p{rank:g} of {told} is {{left}} ms, of {told_of} {{right}} ms"
+                    yield at_most(place_of(part), part.value, whole.value * _ROUNDED, reason)
         if "osl" in point.load and point.load["osl"] > 1:
             yield from _sums(point, point.load["osl"] - 1)
 
@@ -184,15 +213,25 @@ def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[CheckedFigur
                 point.get("interactivity") if rank == 50 else None
             )
             pace = point.get("tpot", rank)
-            if not seen or not pace:
+            if not seen:
                 continue
             where = place_of(seen)
+            if not pace:
+                if point.exact and rank == 50 and not _saturated(seen):
+                    yield CheckedFigure(
+                        where=where, reason="stands without the TPOT it is one over"
+                    )
+                continue
             high = 1e3 / least(pace) * _INTERACTIVITY
             parted = rank == 50 and pace.n < _FEW and pace.n % 2 == 0
             low = 1e3 / most(pace) / (_MIDDLE if parted else _INTERACTIVITY)
             reason = "{left} tokens/s a user, 1 ÷ TPOT is at most {right}"
             yield at_most(where, least(seen), high, reason)
             yield at_most(where, low, most(seen), "1 ÷ TPOT is {left} tokens/s, {right} are stated")
+
+
+def _saturated(item: Measurement) -> bool:
+    return item.labels.get("saturated") is True
 
 
 def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
@@ -210,10 +249,36 @@ def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[CheckedFigu
 def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     seen: dict[tuple[object, ...], float] = {}
     for item in claim.measurements:
-        key = (item.suite, item.case, item.metric, item.method, *map(item.labels.get, _APART))
+        key = (item.suite, item.case, item.metric, *_apart(claim, item))
         if key in seen:
             reason = f"stands twice: {seen[key]:g} and {item.value:g}"
             yield CheckedFigure(
                 where=place_of(item), reason=reason, left=seen[key], right=item.value
             )
         seen[key] = item.value
+    yield from _one_load_has_one_case(claim)
+
+
+def _apart(claim: Claim, item: Measurement) -> Sequence[object]:
+    """What tells a figure from others of its case and metric."""
+    ours = claim.statement is not None and item.suite != ATTESTED
+    if ours and item.metric in _RATES:
+        return ()
+    if ours and item.metric in _WHOLE:
+        return (rank_of(item),)
+    return (item.method, *map(item.labels.get, _APART))
+
+
+def _one_load_has_one_case(claim: Claim) -> Iterator[CheckedFigure]:
+    """A load that is stated twice, under two names, is the better of two."""
+    seen: dict[tuple[object, ...], str] = {}
+    for point in claim.points:
+        shape = point.case.partition("/")[0]
+        if not point.exact or shape not in _ONE_LOAD.get(point.suite, ()):
+            continue
+        first = point.items[0]
+        key = (point.suite, shape, *map(first.labels.get, _CONDITIONS))
+        if key in seen:
+            reason = f"is the load of {seen[key]} once more, under another name"
+            yield CheckedFigure(where=place_of(first), reason=reason)
+        seen.setdefault(key, point.case)

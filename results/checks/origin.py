@@ -34,6 +34,7 @@ __all__ = [
 # Kernel outputs computed again of one result: each costs the log up to a fifth of a second.
 _RECOMPUTED = 3
 _TELLING = 8
+_DIGITS = 7
 NONCE = "run.nonce"  # its name among fingerprints
 
 
@@ -148,10 +149,11 @@ def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Chec
 
 
 def fingerprints(statement: Statement) -> dict[str, str]:
-    """SHA-256 of what no two runs share, by name: raw samples, figures, the challenge.
+    """SHA-256 of what no two runs share, by name: raw samples, figures, shapes, the challenge.
 
-    A few figures may agree by chance; from `_TELLING` of them on they are a fingerprint. One file
-    of a harness may be behind several results, each of rows of its own.
+    A few figures may agree by chance; from `_TELLING` of them on they are a fingerprint, and so are
+    the ratios of their intervals' ends to them, which are the same when all is made faster.
+    One file of a harness may be behind several results, each of rows of its own.
     """
     measurements = statement.predicate.measurements
     known = {f"raw samples {file.name}": file.digest.sha256 for file in statement.subject}
@@ -168,6 +170,19 @@ def fingerprints(statement: Statement) -> dict[str, str]:
     )
     if len(figures) >= _TELLING:
         known["figures"] = hashlib.sha256("\n".join(figures).encode()).hexdigest()
+    shapes = sorted(
+        {
+            repr(
+                (item.metric, *(round(end / item.value, _DIGITS) for end in (item.low, item.high)))
+            )
+            for item in measurements
+            if item.method == "measured" and item.value > 0
+            if item.low is not None and item.high is not None
+        }
+    )
+    # Of one factor each, intervals were not measured, and tell nothing apart.
+    if len({shape.partition(",")[2] for shape in shapes}) >= _TELLING:
+        known["shapes"] = hashlib.sha256("\n".join(shapes).encode()).hexdigest()
     if nonce := statement.predicate.run.nonce:
         known[NONCE] = hashlib.sha256(nonce.encode()).hexdigest()
     return known

@@ -21,8 +21,10 @@ _TAILS = (90.0, 99.0)
 # What a valid point may have of either (`suites.serving.instrument.validity`), and rounding.
 _CACHED, _INSTRUMENT, _ROUNDED = 0.02, 0.02, 1.01
 _JUDGED = (50.0, 99.0)
-# Of the tokens of a text that the client counts by another vocabulary.
-_COUNTED = 0.5
+# Of the tokens of a text that the client counts by another vocabulary; a chat's frame may be added.
+_COUNTED, _FRAME = 0.5, 512.0
+# Whose samples are one for each answered request, or fewer.
+_ALL, _EACH = ("ttft", "e2e"), ("tpot", "ttfo", "interactivity")
 
 
 def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
@@ -31,6 +33,7 @@ def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[CheckedFi
         if point.suite != "serving" or not point.exact:
             continue
         yield from _failures(point)
+        yield from _populations(point)
         yield from _tails(point)
         if point.valid and not point.replayed:
             yield from _cached(point)
@@ -43,6 +46,25 @@ def _failures(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     if rate:
         missing = None if ("failed", None) in point.figures else "stands without its failures"
         yield CheckedFigure(where=place_of(rate), reason=missing)
+
+
+def _populations(point: ClaimedPoint) -> Iterator[CheckedFigure]:
+    """All figures of a point are of its requests: each answered one has all of its times."""
+    answered, failed = point.get("e2e", 50.0), point.figures.get(("failed", None))
+    if answered is None:
+        return
+    whole = failed.n - failed.value if failed else None
+    for item in point.items:
+        if item.metric in _EACH and item.n > answered.n:
+            reason = f"has {item.n} samples, of {answered.n} requests"
+            yield CheckedFigure(place_of(item), reason, item.n, answered.n)
+        elif item.metric in _ALL and item.n != answered.n:
+            reason = f"is of {item.n} requests, their end-to-end time of {answered.n}"
+            yield CheckedFigure(place_of(item), reason, item.n, answered.n)
+    if failed and whole is not None:
+        low, high = sorted((whole, float(answered.n)))
+        reason = "{left} of its requests were answered by one figure, {right} by another"
+        yield at_most(place_of(failed), high, low * _ROUNDED + 1, reason)
 
 
 def _tails(point: ClaimedPoint) -> Iterator[CheckedFigure]:
@@ -74,6 +96,8 @@ def _counted(point: ClaimedPoint) -> Iterator[CheckedFigure]:
     if item and asked and counted:
         reason = "{right} input tokens were counted of a prompt of at least {left}"
         yield at_most(place_of(item), asked * _COUNTED, counted, reason)
+        reason = "{left} input tokens were counted of a prompt of at most {right}"
+        yield at_most(place_of(item), counted, asked / _COUNTED + _FRAME, reason)
 
 
 def _instrument(point: ClaimedPoint) -> Iterator[CheckedFigure]:

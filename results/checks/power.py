@@ -42,6 +42,8 @@ _PHASES = {
 _HOST = "rapl "
 _DRAM = re.compile(r"rapl .*dram", re.ASCII)
 _LIMIT = re.compile(r"gpu\d{1,4}_power_limit_w", re.ASCII)
+# Chips that may share a meter: those of one card.
+_ONE_CARD = 2
 _TOTAL = re.compile(r"total of (\d{1,6})", re.ASCII)
 _MODEL = re.compile(r"model|nameplate|not a measurement", re.ASCII | re.IGNORECASE)
 
@@ -57,6 +59,7 @@ def power_is_possible(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
             yield from _bounded(claim, item, watts_low, watts_high, idle)
         if point.exact:
             yield from _without_rate(point)
+            yield from _of_all(claim, point)
         for item in point.items:
             if item.method == "modelled":
                 yield from _modelled(claim, point, item)
@@ -122,6 +125,20 @@ def _without_rate(point: ClaimedPoint) -> Iterator[CheckedFigure]:
         item = point.get(energy_of)
         if item and not any(map(point.get, rates)):
             yield CheckedFigure(where=place_of(item), reason=f"stands without {' or '.join(rates)}")
+
+
+def _of_all(claim: Claim, point: ClaimedPoint) -> Iterator[CheckedFigure]:
+    """The first figure of a case is the one that is shown: of several cards their total."""
+    chip = claim.predicate.machine.chip if claim.predicate else None
+    if chip is None or chip.kind == "cpu" or chip.count <= _ONE_CARD:
+        return
+    for metric in (*_PHASES, "power"):
+        item = point.get(metric)
+        if item is None or _scope(claim, item) not in _CHIP_SCOPES or _pooled(item):
+            continue
+        lone = not _TOTAL.search(str(item.labels.get("meter")))
+        reason = f"is of one meter, of {chip.count} chips that share the work" if lone else None
+        yield CheckedFigure(where=place_of(item), reason=reason)
 
 
 def _watts(point: ClaimedPoint) -> Iterator[tuple[Measurement, float, float]]:

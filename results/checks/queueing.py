@@ -47,6 +47,9 @@ _ARRIVALS = 3.0
 _MOVERS = ("copy", "triad", "read")
 _MIB = 2**20 / 1e6  # of a rate in GB/s times ms
 _SIZE = re.compile(r"(\d{1,9})MiB", re.ASCII)
+# And the one whose case names all that it computes: a product of square matrices.
+_PEAK, _SIDE = "peak", re.compile(r"n(\d{1,6})", re.ASCII)
+_RATES_OF_WORK = ("compute_rate", "integer_rate")
 
 
 def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
@@ -190,8 +193,10 @@ def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
 
 
 def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
-    """Bandwidth × time = the bytes that the case is named after."""
+    """Bandwidth × time = the bytes that the case is named after; 2 n³ operations likewise."""
     for point in claim.points:
+        if point.exact and point.suite == "kernels":
+            yield from _computed(point)
         rate, time = point.get("bandwidth"), point.get("time")
         family, *parts = point.case.split("/")
         named = [float(match[1]) for part in parts if (match := _SIZE.fullmatch(part))]
@@ -205,6 +210,21 @@ def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[CheckedFigure
             yield at_most(where, moved[0], size * _ARITHMETIC, reason)
             reason = "rate × time is {right} MiB, the case needs {left}"
             yield at_most(where, size / _ARITHMETIC, moved[1], reason)
+
+
+def _computed(point: ClaimedPoint) -> Iterator[CheckedFigure]:
+    family, *parts = point.case.split("/")
+    sides = [float(match[1]) for part in parts if (match := _SIDE.fullmatch(part))]
+    time = point.get("time")
+    if family != _PEAK or not sides or time is None:
+        return
+    work = 2 * sides[0] ** 3 / 1e9  # of a rate in T/s times ms
+    for rate in filter(None, map(point.get, _RATES_OF_WORK)):
+        low, high = least(rate) * least(time), most(rate) * most(time)
+        reason = "rate × time is {left} G operations, the case has {right}"
+        yield at_most(place_of(rate), low, work * _ARITHMETIC, reason)
+        reason = "rate × time is {right} G operations, the case needs {left}"
+        yield at_most(place_of(rate), work / _ARITHMETIC, high, reason)
 
 
 def rates_are_tokens_over_time(claim: Claim, _: Context) -> Iterator[CheckedFigure]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from results.statement.statement import Measurement
     from suites.base.records import Row
 
-__all__ = ["samples_give_the_figures", "unchecked"]
+__all__ = ["samples_are_of_a_clock", "samples_give_the_figures", "unchecked"]
 
 # The same arithmetic on another machine's library of mathematics.
 _ROUNDING = 1e-9
@@ -46,6 +46,13 @@ def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[Checked
             reason = f"{item.value:.6g} is stated, its raw samples give no such figure"
             yield CheckedFigure(where=_where(item), reason=reason, left=item.value)
     yield from _hidden(claim, given)
+
+
+def samples_are_of_a_clock(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
+    """Times are not all alike, not rounded, and not those of another process times a number."""
+    given = context.evidence
+    if claim.statement is not None and given is not None:
+        yield from (CheckedFigure(place, f"raw samples {why}") for place, why in given.unclocked)
 
 
 def _hidden(claim: Claim, given: SampleFigures) -> Iterator[CheckedFigure]:

@@ -27,7 +27,8 @@ def check(
         str | None, typer.Option(help="Catalogue id, for files that do not say what they ran on.")
     ] = None,
     count: Annotated[
-        int | None, typer.Option(min=1, help="How many chips, where a file does not say.")
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="How many chips, where a file does not say."),
     ] = None,
     model: Annotated[
         str | None,

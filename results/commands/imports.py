@@ -30,7 +30,8 @@ def import_(
         typer.Option(help="What it ran on, by `fenmark chips`, in place of what the file says."),
     ] = None,
     count: Annotated[
-        int | None, typer.Option(min=1, help="How many chips, in place of what the file says.")
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="How many chips, in place of what the file says."),
     ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Machine-readable, on stdout: a list, one entry a file.")

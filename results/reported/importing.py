@@ -84,8 +84,13 @@ def import_document(
         if told:
             raise _simulated(told, where) from error
         raise
-    # A list, so that `id` of a row stays its own.
-    rows = list(rows_of(reader, document))
+    try:
+        # A list, so that `id` of a row stays its own.
+        rows = list(rows_of(reader, document))
+    except Refused as error:  # said by what stands above all rows
+        raise UserError(
+            _reason(error), where=where, expected=f"{reader.name}: {reader.formats}"
+        ) from error
     if not rows:
         raise UserError(
             "holds no row of this kind",

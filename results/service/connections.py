@@ -22,9 +22,10 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from starlette.types import ASGIApp
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from results.service.limits import SenderLimits
 
@@ -154,6 +155,7 @@ class _Guarded(HttpToolsProtocol):
     _in_head = _in_body = False
     _arriving: asyncio.TimerHandle | None = None  # the head, then the body
     _leaving: asyncio.TimerHandle | None = None  # an answer
+    _under_way: Sequence[RequestResponseCycle] = ()  # requests of before the latest
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -167,6 +169,9 @@ class _Guarded(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        for cycle in self._under_way:  # Uvicorn tells the latest alone that nobody reads its answer
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
         self.crowd.leave(self)
         self._has_arrived()
         self._has_left()
@@ -186,6 +191,8 @@ class _Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._has_arrived()
+        before = (*self._under_way, self.cycle)
+        self._under_way = [cycle for cycle in before if cycle and not cycle.response_complete]
         super().on_headers_complete()
         self._in_body = True
         self._arriving = self.loop.call_later(self.allowed.body_s + _GRACE_S, self.cut)

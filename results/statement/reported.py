@@ -73,7 +73,7 @@ class ReportedChip(StrictModel):
 
     name: Name
     catalog_id: Name | None
-    count: Annotated[int, Field(ge=1)] | None
+    count: Annotated[int, Field(ge=1, le=1_000_000)] | None
 
 
 class ReportedMeasurement(Measurement):

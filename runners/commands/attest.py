@@ -28,7 +28,9 @@ def attest(
             "else this machine's accelerator, or its CPU."
         ),
     ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="How many chips worked.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="How many chips worked.")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Id, config.json, folder or .gguf, where the file names no known model."),

@@ -92,13 +92,21 @@ def connect(url: str, *, attempts: int = 5) -> Iterator[LogClient]:
     """Open the log at a base URL; nothing is sent yet.
 
     Raises:
-        UserError: this is not a URL.
+        UserError: this is not a URL, or holds what is not for others to read.
     """
     import httpx
 
     from suites.client.bounded_answers import BoundedTransport
 
-    if not url.startswith(("http://", "https://")):
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if address.userinfo:
+        raise UserError(
+            "holds a name or a password", where="--to", expected="an address alone: it is printed"
+        )
+    if address.scheme not in {"http", "https"} or not address.host:
         raise UserError("is not a URL", where=f"--to {url}", expected="http://… or https://…")
     url = url.rstrip("/")
     with httpx.Client(base_url=url, timeout=30, transport=BoundedTransport()) as client:

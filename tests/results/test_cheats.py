@@ -222,6 +222,46 @@ def metered(listed, **labels):
     return cheat
 
 
+def labelled(case="", **labels):
+    return updated("", {"labels": labels}, case)
+
+
+def once_more(metric, factor, **labels):
+    """States a figure a second time, told apart by a label that says nothing of it."""
+
+    def cheat(predicate):
+        [item] = picked(predicate, metric, CLOSED, {})
+        more = copy.deepcopy(item)
+        more["labels"] |= labels
+        for end in ("value", "low", "high"):
+            more[end] *= factor
+        predicate["measurements"].append(more)
+
+    return cheat
+
+
+def renamed_copy(predicate):
+    """The closed point under a second name, a quarter faster."""
+    kept = copy.deepcopy(picked(predicate, "", CLOSED, {}))
+    all_faster(1.25)(predicate)
+    case_renamed("osl128", "osl128/again")(predicate)
+    predicate["measurements"] += kept
+
+
+def answered_late(predicate):
+    [whole] = picked(predicate, "e2e", CLOSED, {"percentile": 50.0})
+    beside("ttfo", "ms", 2 * whole["value"], whole["n"], percentile=50.0)(predicate)
+
+
+def asked(**options):
+    """States options of the run."""
+    return lambda predicate: predicate["run"]["options"].update(options)
+
+
+def measured_share(metric, value):
+    return beside(metric, "share", value, 1000)
+
+
 def narrowed(predicate):
     """Each sample four times: half the interval's width, and more."""
     for item in picked(predicate, "", CLOSED, {}):
@@ -631,6 +671,89 @@ CHEATS = {
         flagged(**{"--t\u0435nsor-parallel-size": 8}),
         "labels",
     ),
+    "another model in the engine's flags": (
+        flagged(__model="meta-llama/Llama-3.2-1B-Instruct"),
+        "labels",
+    ),
+    "another model's file": (flagged(**{"-m": "/models/Qwen3-0.6B-BF16.gguf"}), "labels"),
+    "fewer layers by the engine's flags": (
+        flagged(__hf_overrides='{"num_hidden_layers": 4}'),
+        "labels",
+    ),
+    "fewer blocks of a file": (flagged(__override_kv="llama.block_count=int:4"), "labels"),
+    "weights that were made up, called real": (
+        together(flagged(__load_format="dummy"), at("engines.0.weights", "real")),
+        "labels",
+    ),
+    "shards of a server": (flagged(__num_shard=8), "chip"),
+    "experts over more chips": (flagged(ep=8), "chip"),
+    "contexts over more chips": (flagged(__prefill_context_parallel_size=4), "chip"),
+    "a tensor split": (flagged(__tensor_split="1,1,1,1"), "chip"),
+    "devices that are visible": (flagged(CUDA_VISIBLE_DEVICES="0,1,2,3"), "chip"),
+    "a number with a sign": (flagged(tp=" +8"), "chip"),
+    "experts' chips in labels": (labelled(CLOSED, expert_parallel=8), "chip"),
+    "options of eight chips": (asked(tp=8), "chip"),
+    "flags of eight chips among the options": (
+        asked(engine_flags=["--tensor-parallel-size 8"]),
+        "chip",
+    ),
+    "options of another model": (asked(model="tiny-15m"), "labels"),
+    "options of another engine": (asked(engine="sglang"), "labels"),
+    "options of narrower weights": (asked(dtype="fp8"), "labels"),
+    "narrow weights among the options' flags": (
+        asked(engine_flags=["--quantization=fp8"]),
+        "labels",
+    ),
+    "options of another load": (asked(concurrency=[64, 128]), "labels"),
+    "options of shorter prompts": (asked(isl=32), "labels"),
+    "a prefix that is asked for and not said": (asked(shared_prefix=0.9), "labels"),
+    "drafts that are asked for and not said": (asked(speculation="ngram"), "labels"),
+    "a rate that frees a closed loop": (labelled(CLOSED, rate=1e6), "labels"),
+    "prompts known from conversations, in a closed loop": (
+        together(
+            labelled(CLOSED, known_share=1.0),
+            beside("cached_tokens", "count", 512 * 600, 1000),
+        ),
+        "labels",
+    ),
+    "a shared prefix that the case does not name": (labelled(CLOSED, shared_prefix=0.9), "labels"),
+    "arrivals of a clock called Poisson's": (labelled(OPEN, arrival="constant"), "labels"),
+    "valid, and why it is not": (
+        labelled(CLOSED, invalid_because="its prompts were cut"),
+        "labels",
+    ),
+    "more right answers than questions": (measured_share("score", 1.2), "labels"),
+    "a percentile of a rate": (once_more("output_throughput", 9, percentile=50.0), "duplicate"),
+    "a rate of one host": (once_more("output_throughput", 9, host=1), "duplicate"),
+    "a rate with an empty statistic": (
+        once_more("output_throughput", 9, statistic=""),
+        "duplicate",
+    ),
+    "a load under two names": (renamed_copy, "duplicate"),
+    "interactivity without its pace": (
+        together(without(CLOSED, metric="tpot"), scaled("interactivity", 5, CLOSED)),
+        "interactivity",
+    ),
+    "a median beside its place": (
+        updated("tpot", {"labels": {"percentile": 50.001}}, CLOSED, percentile=50.0),
+        "interactivity",
+    ),
+    "answers that begin after their end": (answered_late, "latency-order"),
+    "first tokens of a few": (updated("ttft", {"n": 12}, CLOSED), "profile"),
+    "a pace of more than were asked": (updated("tpot", {"n": 10**5}, CLOSED), "profile"),
+    "failures of fewer": (updated("failed", {"n": 10}, CLOSED), "profile"),
+    "three processes, one of them": (labelled(CLOSED, processes=1), "profile"),
+    "three times the tokens of a prompt": (
+        together(
+            case_renamed("isl512", "isl4096", isl=4096, isl_counted=16_384.0),
+            scaled("input_throughput", 32, CLOSED),
+        ),
+        "profile",
+    ),
+    "joules of one card of eight": (
+        together(listed(8), at("engines.0.flags.tp", 8)),
+        "power",
+    ),
     "a clock of two years ago": (
         together(
             at("run.started_at", "2024-11-24T05:00:00Z"),
@@ -787,6 +910,7 @@ KERNEL_CHEATS = {
         "labels",
     ),
     "modelled joules of a call ÷ 10": (scaled("energy_per_call", 0.1), "power"),
+    "twice the peak, in the same time": (scaled("compute_rate", 2, "peak"), "queueing"),
 }
 MODELLED_CHEATS = {
     "modelled joules ÷ 3": (scaled("energy_per_output_token", 1 / 3), "power"),
@@ -865,6 +989,7 @@ def test_a_chip_of_no_name_is_known_by_its_bus():
 def test_flags_and_names_that_say_the_same_or_nothing_of_the_weights_are_no_cheat(engine):
     data = honest.h100()
     data["predicate"]["engines"][0] |= {"flags": {}} | engine
+    data["predicate"]["run"]["options"] = {}
     assert "labels" not in rules_of(data)
 
 
@@ -882,6 +1007,8 @@ def test_prompts_that_are_shared_or_of_no_valid_point_may_be_cached(cached, poin
     together(
         beside("cached_tokens", "count", cached, 1000), updated("", {"labels": point}, CLOSED)
     )(data["predicate"])
+    for item in picked(data["predicate"], "", CLOSED, {}):
+        item["case"] += "/prefix0.5" if "shared_prefix" in point else ""
     assert rules_of(data) == broken
 
 
@@ -907,6 +1034,17 @@ def test_a_kernel_above_the_peak_is_told():
     # Twelve channels of DDR5-4800 give a socket 460.8 GB/s.
     scaled("bandwidth", 1000, cache="cold")(data["predicate"])
     assert rules_of(data) == {"roofline", "queueing"}
+
+
+def test_a_kernel_is_one_chips_and_of_the_type_that_its_case_names():
+    data = honest.h100()
+    listed(8)(data["predicate"])
+    data["predicate"]["run"]["suites"].append("kernels")
+    rate = honest.figure("compute_rate", "TFLOP/s", 1900.0, 7, family="peak", dtype="bf16")
+    rate["labels"]["gemm_dtype"] = "fp8"  # nobody's label, and of twice the peak
+    rate |= {"suite": "kernels", "case": "peak/bf16/cupy"}
+    data["predicate"]["measurements"].append(rate)
+    assert "roofline" in rules_of(data)
 
 
 def test_samples_and_figures_of_another_result_are_told():

@@ -143,15 +143,15 @@ def statement(
 
     for users in (1, 2, 4):
         load = {"isl": 128, "osl": 64, "concurrency": users, "model": model, "valid": True}
-        case, rate = f"closed/c{users}", speed * users**0.6
+        case, rate, asked = f"closed/c{users}", speed * users**0.6, max(4, 2 * users)
         energy = {"method": "measured" if metered else "modelled", **_METER[metered]}
         row("serving", case, "output_throughput", "tokens/s", rate, **load)
-        row("serving", case, "interactivity", "tokens/s/user", rate / users, **load)
+        row("serving", case, "interactivity", "tokens/s/user", rate / users, n=asked, **load)
         row("serving", case, "request_throughput", "1/s", rate / 64, **load)
-        row("serving", case, "failed", "count", 0.0, **load)
+        row("serving", case, "failed", "count", 0.0, n=asked, **load)
         row("serving", case, "energy_per_output_token", "J/token", 60 / rate, **load, **energy)
         for percentile, factor in ((50, 1.0), (99, 1.5)):
-            labels = {**load, "percentile": percentile, "n": max(4, 2 * users)}
+            labels = {**load, "percentile": percentile, "n": asked}
             row("serving", case, "ttft", "ms", TTFT_MS * users * factor, **labels)
             row("serving", case, "tpot", "ms", 1000 * users / rate * factor, **labels)
             row("serving", case, "e2e", "ms", 64_000 * users / rate * factor, **labels)

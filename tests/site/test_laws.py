@@ -48,6 +48,7 @@ Json = dict[str, Any]
 ELSEWHERE = {
     "samples_are_new",
     "samples_give_the_figures",
+    "samples_are_of_a_clock",
     "outputs_come_from_the_seed",
     "job_is_the_one_certified",
     "challenge_has_one_answer",

@@ -24,12 +24,35 @@ export const whole = (pattern, flags = "u") => new RegExp(`^(?:${pattern})$`, fl
 
 /** An engine's flags by plain names, such as `tensor-parallel-size`; `--a_b=c` too.
  * @param {any} engine @returns {[string, any][]} */
-export const flagsOf = ({ flags = {} }) =>
-  Object.entries(flags).map(([flag, value]) => {
-    const [, name, after] = /^([^=]*)=?([^]*)$/.exec(flag) ?? [];
-    const plainly = name.replace(/^-+/, "").replaceAll("_", "-").toLowerCase();
-    return [plainly, flag.includes("=") ? after : value];
-  });
+const flagsOf = ({ flags = {} }) =>
+  Object.entries(flags).map(([flag, value]) => flagOf(flag, value));
+
+/** @param {string} flag @param {any} value @returns {[string, any]} */
+function flagOf(flag, value) {
+  const [, name, after] = /^([^=]*)=?([^]*)$/.exec(flag) ?? [];
+  const plainly = name.replace(/^-+/, "").replaceAll("_", "-").toLowerCase();
+  return [plainly, flag.includes("=") ? after : value];
+}
+
+/** An engine's flags, and what the run's options say as such.
+ * @param {Claim} claim @param {any} engine @returns {[string, any][]} */
+export function flagsOfRun({ predicate: { run }, by }, engine) {
+  const options = run.options ?? {};
+  const told = flagsOf(engine);
+  for (const name of by.claim.AS_FLAGS) {
+    const value = member(options, name);
+    if (value !== undefined && value !== null && !Array.isArray(value)) told.push([name, value]);
+  }
+  const given = member(options, "engine_flags");
+  for (const text of Array.isArray(given) ? given : []) {
+    const words = said(text).split(" ").filter(Boolean);
+    for (const [at, word] of words.entries()) {
+      const following = words[at + 1] ?? "-";
+      if (word.startsWith("-")) told.push(flagOf(word, following.startsWith("-") ? "" : following));
+    }
+  }
+  return told;
+}
 
 /** A number as it stands in JSON, whole or not; null stays null.
  * @param {any} value */

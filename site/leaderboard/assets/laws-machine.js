@@ -3,7 +3,7 @@
 // of results/checks/machine.py.
 
 import { Real } from "./json.js";
-import { flagsOf, whole } from "./laws-claim.js";
+import { flagsOfRun, whole } from "./laws-claim.js";
 import { atMost, held, quoted, said, start } from "./laws-held.js";
 import { identify, named } from "./laws-chips.js";
 import { moment } from "./lifetime.js";
@@ -90,9 +90,12 @@ function* onTheBus({ chip, tables, predicate: { machine } }) {
  * @param {Claim} claim */
 export function* profilesKeepTheirWord(claim) {
   const { profile, options } = claim.predicate.run;
-  const { OWN_LENGTH, PROCESSES, ROUNDS } = claim.by.machine;
+  const { OWN_LENGTH, ONE_PROCESS, UNSEEN, PROCESSES, ROUNDS } = claim.by.machine;
   const ownLength = Object.keys(options ?? {}).some((name) => OWN_LENGTH.includes(name));
+  const chosen = Object.keys(options ?? {}).some((name) => ONE_PROCESS.includes(name));
+  const alone = chosen || claim.predicate.machine.chip.kind === UNSEEN;
   for (const point of claim.points) {
+    if (!alone) yield* enginesOf(claim, point, profile);
     const time = point.get("time");
     const rounds = point.get("tpot", 50) ?? point.get("ttft", 50);
     if (point.suite === "serving") yield* servedAsLong(claim, point, profile, ownLength);
@@ -106,6 +109,15 @@ export function* profilesKeepTheirWord(claim) {
       yield atMost(time.where, PROCESSES[profile], time.n, reason);
     }
   }
+}
+
+/** @param {Claim} claim @param {Point} point @param {string} profile */
+function* enginesOf(claim, point, profile) {
+  const item = point.get("e2e", 50) ?? point.get("tpot", 50) ?? point.get("ttft", 50);
+  const need = claim.by.machine.ENGINES[point.suite]?.[profile];
+  if (!item || !need) return;
+  const reason = `{right} processes, the ${profile} profile starts {left} engines`;
+  yield atMost(item.where, need, claim.number(item.labels.processes) || need, reason);
 }
 
 /** @param {Claim} claim @param {Point} point @param {string} profile @param {boolean} ownLength */
@@ -326,21 +338,29 @@ function chipsUsed(claim) {
       : Math.max(
           axes.reduce((product, names) => product * alongAxis(claim, engine, names), 1),
           alongAxis(claim, engine, claim.by.machine.WORLD),
+          listedChips(claim, engine),
         ),
   );
-  const by = isCpu ? "the engine's threads" : "tp × pp × dp";
+  const by = isCpu ? "the engine's threads" : "the engine's layout";
   return { chips: chips.length ? Math.max(...chips) : 0, by };
 }
 
 /** Chips along an axis; engines take numbers as texts too.
  * @param {Claim} claim @param {any} engine @param {string[]} names */
 function alongAxis(claim, engine, names) {
-  const told = flagsOf(engine).filter(([flag]) => names.includes(flag));
+  const told = flagsOfRun(claim, engine).filter(([flag]) => names.includes(flag));
   const chips = told.map(([, value]) => {
     if (typeof value !== "string") return claim.number(value) || 1;
-    return /^[0-9]+$/.test(value) ? Number(value.slice(0, 6)) || 1 : 1;
+    const [digits] = value.replace(/^ +| +$/g, "").replace(/^\+/, "").split(".");
+    return /^[0-9]+$/.test(digits) ? Number(digits.slice(0, 6)) || 1 : 1;
   });
   return chips.length ? Math.max(...chips) : 1;
+}
+
+/** @param {Claim} claim @param {any} engine */
+function listedChips(claim, engine) {
+  const told = flagsOfRun(claim, engine).filter(([flag]) => claim.by.machine.LISTS.includes(flag));
+  return Math.max(1, ...told.map(([, value]) => said(value).split(",").length));
 }
 
 /** Figures that say over how many chips they were spread say no more than are claimed.
@@ -355,9 +375,9 @@ function* laidOut(claim, chip) {
       const layout = names.map((name) => claim.number(labels[name]) || 0);
       layouts.set(JSON.stringify(layout), layout);
     }
-  for (const [all, prefill, decode, ...axes] of layouts.values()) {
+  for (const [all, experts, prefill, decode, ...axes] of layouts.values()) {
     const product = axes.reduce((one, other) => one * Math.max(1, other), 1);
-    const chips = Math.max(all, prefill + decode, product);
+    const chips = Math.max(all, experts, prefill + decode, product);
     const reason = "by their labels figures are of {left} chips, {right} are claimed";
     yield atMost("machine.chip.count", chips, chip.count, reason);
   }

@@ -4,7 +4,7 @@
 // of results/checks/origin.py.
 
 import { Real } from "./json.js";
-import { flagsOf, member } from "./laws-claim.js";
+import { flagsOfRun, member } from "./laws-claim.js";
 import { bitsOf, knownAs } from "./laws-models.js";
 import { atMost, general, held, inJson, quoted, said, start } from "./laws-held.js";
 
@@ -32,13 +32,15 @@ function fits(value, { type, least, most, choices }, line) {
 }
 
 /** @param {Claim} claim */
-export function* metricsAreKnown({ figures, tables }) {
-  for (const { metric, unit, n, where } of figures) {
+export function* metricsAreKnown({ figures, tables, by }) {
+  for (const { metric, unit, n, value, method, where } of figures) {
     const known = member(tables.units, metric);
     let reason = null;
     if (known === undefined) reason = "is not a metric of this version";
     else if (known !== unit) reason = `is in ${unit}; ${metric} is in ${known}`;
     else if (n === 0) reason = "has no sample behind it";
+    else if (unit === by.names.SHARE && method === "measured" && value > 1)
+      reason = `is a share of ${general(value, 4)}`;
     if (reason) yield held(where, reason);
   }
 }
@@ -47,9 +49,51 @@ export function* metricsAreKnown({ figures, tables }) {
  * @param {Claim} claim */
 export function* casesAreTheirLabels(claim) {
   for (const item of claim.figures) {
-    const reason = odd(claim, item);
+    const reason = odd(claim, item) ?? otherLoad(claim, item);
     if (reason) yield held(item.where, reason);
   }
+}
+
+/** What labels say of another load than the case, or than the run was asked for.
+ * @param {Claim} claim @param {Figure} item */
+function otherLoad(claim, { suite, case: name, metric, labels }) {
+  const { LOADS, OTHER_LOADS, PREFIX, NEAR, DRAFTED } = claim.by.names;
+  const [shape, ...parts] = name.split("/");
+  if (labels.valid === true && Object.hasOwn(labels, "invalid_because"))
+    return `is called valid, and invalid because ${start(said(labels.invalid_because), 60)}`;
+  if (suite !== "serving" || !Object.hasOwn(LOADS, shape)) return null;
+  const drafts = Object.hasOwn(claim.predicate.run.options ?? {}, "speculation");
+  if (drafts && DRAFTED.includes(metric) && !Object.hasOwn(labels, "speculation"))
+    return "the run was asked to draft tokens, and no label says so";
+  for (const label of [...LOADS[shape], ...OTHER_LOADS])
+    if (Object.hasOwn(labels, label))
+      return `its case is of a load ${shape}, and its label ${label} of another`;
+  const prefixed = new RegExp(`^(?:${PREFIX})$`);
+  const told = Number(parts.flatMap((part) => prefixed.exec(part)?.[1] ?? [])[0] ?? 0);
+  if (Math.abs(told - (claim.number(labels.shared_prefix) || 0)) > NEAR)
+    return `its case says a shared prefix of ${general(told)}, its label another`;
+  const spacing = shape === "open" && parts.length ? parts[0] : "";
+  const arrival = Object.hasOwn(labels, "arrival") ? said(labels.arrival) : spacing;
+  if (!spacing.startsWith(arrival))
+    return `its case says arrivals ${start(spacing, 40)}, its label ${start(arrival, 40)}`;
+  return notAsked(claim, labels);
+}
+
+/** What labels say otherwise than the options that the run states.
+ * @param {Claim} claim @param {Record<string, any>} labels */
+function notAsked(claim, labels) {
+  const { CHOSEN_LOAD, REPEATED, UNSAID } = claim.by.names;
+  const options = claim.predicate.run.options ?? {};
+  if (Object.keys(options).some((name) => CHOSEN_LOAD.includes(name))) return null;
+  for (const name of [...REPEATED, ...UNSAID]) {
+    const asked = member(options, name) ?? null;
+    const values = (Array.isArray(asked) ? asked : [asked]).map((value) => claim.number(value));
+    const absent = UNSAID.includes(name) ? 0 : null;
+    const told = claim.number(Object.hasOwn(labels, name) ? labels[name] : absent);
+    if (!values.includes(null) && told !== null && !values.includes(told))
+      return `its label says ${name} ${general(told)}, the run was asked for another`;
+  }
+  return null;
 }
 
 /** @param {Claim} claim @param {Figure} item */
@@ -88,13 +132,14 @@ function oddKernel({ by }, name, { family, dtype, cache = "cold" }) {
 
 /** Weights are no narrower by the model's name or the engine's flags than is stated.
  * @param {Claim} claim */
-export function* precisionIsThatOfItsNames({ predicate: { engines }, by }) {
+export function* precisionIsThatOfItsNames(claim) {
+  const { by } = claim;
   const { WEIGHTS, WIDTH, QUANTIZED } = by.names;
   const width = new RegExp(WIDTH);
-  for (const engine of engines) {
+  for (const engine of claim.predicate.engines) {
     const { model, precision } = engine;
     const stated = bitsOf(precision, by.widths, null);
-    for (const [where, text] of [["model", model], ...flagsOf(engine)]) {
+    for (const [where, text] of [["model", model], ...flagsOfRun(claim, engine)]) {
       if (!WEIGHTS.includes(where)) continue;
       // Of a path the last name: folders are called after anything.
       const word = width.exec(said(text).split("/").at(-1)?.toLowerCase() ?? "")?.[1];
@@ -136,7 +181,39 @@ export function* oneModelIsMeasured(claim) {
   const reason = `${told} in one result: no figure says of which it is`;
   yield held("engines", several.length > 1 ? reason : null);
   yield* saidByFile(claim);
+  for (const engine of engines) yield held("engines.flags", otherModel(claim, engine));
 }
+
+/** What flags and options say of a model that is not the one named, or not with its sizes.
+ * @param {Claim} claim @param {any} engine */
+function otherModel(claim, engine) {
+  const { MODELS, OVERRIDES, SIZES, UNREAL, ENDPOINT } = claim.by.names;
+  const sizes = new RegExp(SIZES);
+  const named = member(claim.predicate.run.options ?? {}, "engine");
+  if (typeof named === "string" && engine.name !== ENDPOINT) {
+    const [asked, ran] = [letters(named.split(":")[0]), letters(engine.name)];
+    const ours = quoted(start(engine.name, 40));
+    if (!ran.startsWith(asked))
+      return `the options name the engine ${quoted(start(named, 40))}, the result ${ours}`;
+  }
+  const model = quoted(start(engine.model, 60));
+  for (const [flag, value] of flagsOfRun(claim, engine)) {
+    const text = said(value);
+    if (MODELS.includes(flag)) {
+      const meant = knownAs(text.split("/").at(-1) ?? "", claim.tables);
+      const own = knownAs(engine.model, claim.tables);
+      if (meant && own && meant !== own)
+        return `${flag} names ${quoted(start(text, 60))}, the result ${model}`;
+    } else if (OVERRIDES.includes(flag) && sizes.test(`${flag} ${text}`.toLowerCase()))
+      return `${start(flag, 40)} changes the sizes of ${model}`;
+    else if (flag === "load-format" && UNREAL.includes(text) && engine.weights === "real")
+      return `${flag} ${text}: its weights are made up, and called real`;
+  }
+  return null;
+}
+
+/** @param {string} text */
+const letters = (text) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
 
 /** A harness' file may name the model and precision itself; a path says neither.
  * @param {Claim} claim */

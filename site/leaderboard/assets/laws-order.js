@@ -6,7 +6,7 @@ import { Real } from "./json.js";
 import { member } from "./laws-claim.js";
 import { atMost, general, held } from "./laws-held.js";
 
-/** @import { Claim, Point, Rank } from "./laws-claim.js" */
+/** @import { Claim, Figure, Point, Rank } from "./laws-claim.js" */
 
 /** @param {Claim} claim */
 export function* valuesLieInTheirInterval({ figures, by }) {
@@ -37,13 +37,17 @@ export function* percentilesAreOrdered(claim) {
 /** End-to-end = TTFT + TPOT × (OSL − 1) of each request, so that quantiles dominate.
  * @param {Claim} claim */
 export function* latenciesContainEachOther({ points, by }) {
-  const { ROUNDED } = by.order;
+  const { ROUNDED, PARTS, OF_ALL } = by.order;
   for (const point of points) {
-    for (const [rank, whole] of point.ranks("e2e")) {
-      const first = point.get("ttft", rank);
-      const reason = `p${general(rank)} of TTFT is {left} ms, of the whole request {right} ms`;
-      if (first) yield atMost(first.where, first.value, whole.value * ROUNDED, reason);
-    }
+    for (const [metric, told, of, toldOf] of PARTS)
+      for (const [rank, whole] of point.ranks(of)) {
+        const part = point.get(metric, rank);
+        const always = metric === OF_ALL[0] && of === OF_ALL[1];
+        // A part that was seen of other requests bounds nothing.
+        if (!part || (!always && part.n !== whole.n)) continue;
+        const reason = `p${general(rank)} of ${told} is {left} ms, of ${toldOf} {right} ms`;
+        yield atMost(part.where, part.value, whole.value * ROUNDED, reason);
+      }
     if (point.load.osl > 1) yield* sums(point, point.load.osl - 1, by.order);
   }
 }
@@ -148,7 +152,12 @@ export function* interactivityIsThePace({ points, by }) {
       const bare = rank === 50 ? point.get("interactivity") : null;
       const seen = point.get("interactivity", rank) ?? bare;
       const pace = point.get("tpot", rank);
-      if (!seen || !pace) continue;
+      if (!seen) continue;
+      if (!pace) {
+        if (point.exact && rank === 50 && seen.labels.saturated !== true)
+          yield held(seen.where, "stands without the TPOT it is one over");
+        continue;
+      }
       const high = (1e3 / pace.least) * INTERACTIVITY;
       const parted = rank === 50 && pace.n < FEW && pace.n % 2 === 0;
       const low = 1e3 / pace.most / (parted ? MIDDLE : INTERACTIVITY);
@@ -171,18 +180,47 @@ export function* goodRequestsAreRequests({ points, by }) {
 }
 
 /** @param {Claim} claim */
-export function* eachFigureStandsOnce({ figures, by }) {
+export function* eachFigureStandsOnce(claim) {
   /** @type {Map<string, number>} */
   const seen = new Map();
-  for (const item of figures) {
-    const apart = by.order.APART.map((/** @type {string} */ name) => comparable(item.labels[name]));
-    const key = JSON.stringify([item.suite, item.case, item.metric, item.method, ...apart]);
+  for (const item of claim.figures) {
+    const key = JSON.stringify([item.suite, item.case, item.metric, ...apart(claim, item)]);
     const other = seen.get(key);
     if (other !== undefined) {
       const reason = `stands twice: ${general(other)} and ${general(item.value)}`;
       yield held(item.where, reason, other, item.value);
     }
     seen.set(key, item.value);
+  }
+  yield* oneLoadHasOneCase(claim);
+}
+
+/** What tells a figure from others of its case and metric.
+ * @param {Claim} claim @param {Figure} item */
+function apart(claim, item) {
+  const { RATES, WHOLE, APART } = claim.by.order;
+  if (item.suite !== "attested" && RATES.includes(item.metric)) return [];
+  if (item.suite !== "attested" && WHOLE.includes(item.metric)) return [claim.rank(item)];
+  const labels = APART.map((/** @type {string} */ name) => comparable(item.labels[name]));
+  return [item.method, ...labels];
+}
+
+/** A load that is stated twice, under two names, is the better of two.
+ * @param {Claim} claim */
+function* oneLoadHasOneCase({ points, by }) {
+  const { ONE_LOAD, CONDITIONS } = by.order;
+  /** @type {Map<string, string>} */
+  const seen = new Map();
+  for (const point of points) {
+    const [first] = point.items;
+    const [shape] = first.case.split("/");
+    if (!(member(ONE_LOAD, point.suite) ?? []).includes(shape)) continue;
+    const told = CONDITIONS.map((/** @type {string} */ name) => comparable(first.labels[name]));
+    const key = JSON.stringify([point.suite, shape, ...told]);
+    const other = seen.get(key);
+    if (other !== undefined)
+      yield held(first.where, `is the load of ${other} once more, under another name`);
+    else seen.set(key, first.case);
   }
 }
 

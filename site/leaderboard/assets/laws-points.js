@@ -13,6 +13,7 @@ export function* pointsSayAllThatWasSeen(claim) {
   for (const point of claim.points) {
     if (point.suite !== "serving") continue;
     yield* failures(point);
+    yield* populations(point, claim.by.points);
     yield* tails(point, claim.by.points);
     if (point.valid && !point.replayed) {
       yield* cached(claim, point);
@@ -26,6 +27,24 @@ export function* pointsSayAllThatWasSeen(claim) {
 function* failures(point) {
   const rate = point.get("request_throughput");
   if (rate) yield held(rate.where, point.stated("failed") ? null : "stands without its failures");
+}
+
+/** All figures of a point are of its requests: each answered one has all of its times.
+ * @param {Point} point @param {Constants} by */
+function* populations(point, { ALL, EACH, ROUNDED }) {
+  const [answered, failed] = [point.get("e2e", 50), point.stated("failed")];
+  if (!answered) return;
+  for (const { metric, n, where } of point.items)
+    if (EACH.includes(metric) && n > answered.n)
+      yield held(where, `has ${n} samples, of ${answered.n} requests`, n, answered.n);
+    else if (ALL.includes(metric) && n !== answered.n) {
+      const told = `is of ${n} requests, their end-to-end time of ${answered.n}`;
+      yield held(where, told, n, answered.n);
+    }
+  if (!failed) return;
+  const [low, high] = [failed.n - failed.value, answered.n].sort((one, other) => one - other);
+  const reason = "{left} of its requests were answered by one figure, {right} by another";
+  yield atMost(failed.where, high, low * ROUNDED + 1, reason);
 }
 
 /** @param {Point} point @param {Constants} by */
@@ -58,7 +77,10 @@ function* counted(claim, point) {
   const [asked, told] = ["isl", "isl_counted"].map((name) => claim.number(item?.labels[name]));
   if (!item || !asked || !told) return;
   const reason = "{right} input tokens were counted of a prompt of at least {left}";
-  yield atMost(item.where, asked * claim.by.points.COUNTED, told, reason);
+  const { COUNTED, FRAME } = claim.by.points;
+  yield atMost(item.where, asked * COUNTED, told, reason);
+  const more = "{left} input tokens were counted of a prompt of at most {right}";
+  yield atMost(item.where, told, asked / COUNTED + FRAME, more);
 }
 
 /** @param {Point} point @param {Constants} by */

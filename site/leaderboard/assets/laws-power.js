@@ -15,9 +15,12 @@ export function* powerIsPossible(claim) {
   for (const point of claim.points) {
     for (const { item, low, high } of watts(point, claim.by.power))
       yield* bounded(claim, item, low, high, idle);
+    if (point.exact) {
+      yield* withoutRate(point, claim.by.power);
+      yield* ofAll(claim, point);
+    }
     for (const item of point.items)
       if (item.method === "modelled") yield* modelled(claim, point, item);
-    if (point.exact) yield* withoutRate(point, claim.by.power);
   }
 }
 
@@ -28,6 +31,21 @@ function* withoutRate(point, { PHASES }) {
     const item = point.get(energy);
     if (item && !rates.some((/** @type {string} */ rate) => point.get(rate)))
       yield held(item.where, `stands without ${rates.join(" or ")}`);
+  }
+}
+
+/** The first figure of a case is the one that is shown: of several cards their total.
+ * @param {Claim} claim @param {Point} point */
+function* ofAll(claim, point) {
+  const { chip } = claim.predicate.machine;
+  const { PHASES, TOTAL, ONE_CARD, CHIP_SCOPES } = claim.by.power;
+  if (chip.kind === "cpu" || chip.count <= ONE_CARD) return;
+  for (const metric of [...Object.keys(PHASES), "power"]) {
+    const item = point.get(metric);
+    if (!item || !CHIP_SCOPES.includes(scopeOf(claim, item)) || isPooled(item)) continue;
+    const lone = !new RegExp(TOTAL).test(said(item.labels.meter));
+    const reason = `is of one meter, of ${chip.count} chips that share the work`;
+    yield held(item.where, lone ? reason : null);
   }
 }
 

@@ -151,6 +151,7 @@ export function* kernelsMoveTheirBytes({ points, by }) {
   const sized = new RegExp(`^(?:${SIZE})$`);
   for (const point of points) {
     const [family, ...parts] = point.items[0].case.split("/");
+    if (point.suite === "kernels") yield* computed(point, by.queueing);
     if (point.suite !== "kernels" || !MOVERS.includes(family)) continue;
     const [rate, time] = [point.get("bandwidth"), point.get("time")];
     const named = parts.flatMap((part) => sized.exec(part)?.[1] ?? [])[0];
@@ -161,6 +162,24 @@ export function* kernelsMoveTheirBytes({ points, by }) {
     yield atMost(rate.where, moved[0], size * ARITHMETIC, above);
     const below = "rate × time is {right} MiB, the case needs {left}";
     yield atMost(rate.where, size / ARITHMETIC, moved[1], below);
+  }
+}
+
+/** Rate × time = the operations that the case is named after.
+ * @param {Point} point @param {Constants} by */
+function* computed(point, { PEAK, SIDE, RATES_OF_WORK, ARITHMETIC }) {
+  const [family, ...parts] = point.items[0].case.split("/");
+  const [side] = parts.flatMap((part) => new RegExp(`^(?:${SIDE})$`).exec(part)?.[1] ?? []);
+  const time = point.get("time");
+  if (family !== PEAK || side === undefined || !time) return;
+  const work = (2 * Number(side) ** 3) / 1e9; // of a rate in T/s times ms
+  for (const metric of RATES_OF_WORK) {
+    const rate = point.get(metric);
+    if (!rate) continue;
+    const above = "rate × time is {left} G operations, the case has {right}";
+    yield atMost(rate.where, rate.least * time.least, work * ARITHMETIC, above);
+    const below = "rate × time is {right} G operations, the case needs {left}";
+    yield atMost(rate.where, work / ARITHMETIC, rate.most * time.most, below);
   }
 }
 

@@ -12,14 +12,13 @@ import { highestPeak, isSaid, kernelPeak, leastTimes, sockets } from "./laws-mod
 export function* kernelsStayBelowTheRoofline(claim) {
   const { chip, figures, by } = claim;
   if (!chip) return;
-  const chips = chipsOf(claim);
+  const chips = chip.kind === "cpu" ? chipsOf(claim) : 1; // a kernel is one chip's
   for (const item of figures) {
-    const { family, gemm_dtype: own, dtype, cache = "cold" } = item.labels;
+    const { family, dtype, cache = "cold" } = item.labels;
     if (item.suite !== "kernels" || by.roofline.LINKS.includes(said(family))) continue;
     let peak = null;
     if (["compute_rate", "integer_rate"].includes(item.metric)) {
-      const named = [own, dtype].find(isSaid);
-      peak = kernelPeak(chip, named === undefined ? "" : said(named), by.peaks);
+      peak = kernelPeak(chip, isSaid(dtype) ? said(dtype) : "", by.peaks);
     } else if (item.metric === "bandwidth" && cache === "cold")
       peak = chip.memory_bandwidth_gb_s ?? null;
     if (peak === null) continue;

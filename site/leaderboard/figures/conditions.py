@@ -30,6 +30,7 @@ _COUNTS = {
 _TEXTS = {
     "think_time": "think time {n}",
     "acceptance_rates": "accepted by place {n}",
+    "kv_cache": "cache kept as {n}",
 }
 _PHRASES = (*_SHARES.values(), *_COUNTS.values(), *_TEXTS.values(), "drafts by {n}")
 _ALONE = ("answers end as the model ends them", "lengths differ")

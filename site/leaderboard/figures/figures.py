@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
-from results.checks import drafts
+from results.checks import drafts, narrow_cache
 from results.proof.moderation import ResultState
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import CheckError
@@ -196,16 +196,28 @@ def points_of(result: Result) -> list[BoardPoint]:
                 suite=suite,
                 case=case,
                 engine=engine,
-                labels=_drafting(engine) | labels,
-                figures={_name(row): _figure(row) for row in rows},
+                labels=_conditions(engine) | labels,
+                figures=_figures(rows),
             )
         )
     return points
 
 
-def _drafting(engine: Engine | None) -> dict[str, Label]:
-    """What flags of an engine say of its drafts: such figures stand apart from those without."""
-    return {"speculation": "unnamed"} if engine and drafts(engine) else {}
+def _figures(rows: Iterable[Measurement]) -> dict[str, Figure]:
+    """By name; of several of one name the first, as laws read them: of meters that of all chips."""
+    figures: dict[str, Figure] = {}
+    for row in rows:
+        figures.setdefault(_name(row), _figure(row))
+    return figures
+
+
+def _conditions(engine: Engine | None) -> dict[str, Label]:
+    """What flags of an engine say of drafts and a narrow cache: such figures stand apart."""
+    if engine is None:
+        return {}
+    cache = narrow_cache(engine)
+    told: dict[str, Label] = {"kv_cache": cache} if cache else {}
+    return told | ({"speculation": "unnamed"} if drafts(engine) else {})
 
 
 def is_physical(row: Measurement) -> bool:

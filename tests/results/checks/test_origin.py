@@ -191,7 +191,7 @@ def test_eight_measured_figures_with_intervals_are_a_fingerprint():
     many = [figure(case=f"decode/b{number}/ctx64", value=40.0 + number) for number in range(8)]
     for item in many:
         item |= {"low": 39.0, "high": 49.0}
-    assert prints(*many) == {"raw samples samples/x.json", "figures"}
+    assert prints(*many) == {"raw samples samples/x.json", "figures", "shapes"}
     assert prints(*many[:7]) == {"raw samples samples/x.json"}
     assert prints(*many[:7], {**many[7], "low": None, "high": None}) == {
         "raw samples samples/x.json"

@@ -113,7 +113,6 @@ def test_a_chip_draws_between_a_twentieth_of_its_nameplate_and_all_of_it(watts, 
 @pytest.mark.parametrize(
     ("meter", "most", "least"),
     [
-        (NVML, 8 * 770.0, 35.0),  # its own card, or all of them
         (ALL, 8 * 770.0, 4 * 35.0),  # at least the four it says
         (WALL, (8 * 700.0 * 4 + 2000) * 1.1, 35.0),  # and fans, processors and losses
     ],
@@ -124,6 +123,14 @@ def test_a_meter_covers_as_many_chips_as_it_says(meter, most, least):
 
     assert [fits(most * 0.999), fits(most * 1.001)] == [True, False]
     assert [fits(least * 1.001), fits(least * 0.999)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("chips", "why"), [(2, []), (8, ["is of one meter, of 8 chips that share the work"])]
+)
+def test_the_joules_of_several_chips_are_not_those_of_one_meter(chips, why):
+    found = told("power", power(300.0, by(NVML)), meters=[NVML], machine=h100(chips))
+    assert [reason for _, reason in found] == why
 
 
 def test_memory_and_a_pool_have_no_least_power():

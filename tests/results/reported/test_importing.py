@@ -200,6 +200,13 @@ def test_a_file_of_no_known_format_is_a_user_s_error(tmp_path, content):
         import_file("vllm", path)
 
 
+def test_what_no_row_can_be_read_for_is_a_user_s_error(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"results": {"a": {"acc,none": 0.5}}, "model_source": []}))
+    with pytest.raises(UserError, match="model_source is not text"):
+        import_file("lm-eval", path)
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_row_of_the_published_files_is_accounted_for(name):
     kind, *counts = PUBLISHED[name]

@@ -148,7 +148,12 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed, monkeypatch):
             super().cut()
             cut.set()
 
-    cut, loop = threading.Event(), StandingLoop()
+        def connection_lost(self, exc):
+            super().connection_lost(exc)
+            waiting = (cycle for cycle in self._under_way if not cycle.response_complete)
+            told.extend(cycle.disconnected for cycle in waiting)
+
+    cut, loop, told = threading.Event(), StandingLoop(), []
     monkeypatch.setattr(connections, "_Guarded", Noted)
     with serving(SenderLimits(answer_s=10), loop=loop) as client:
         location = client.post("/v1/submissions", content=sealed(change=fill)).headers["location"]
@@ -170,6 +175,8 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed, monkeypatch):
         length = int(re.search(rb"content-length: (\d+)", data)[1])
         assert length > 400_000
         assert len(data) < 14 * length
+    assert told  # those that wait for an answer before the latest
+    assert all(told)
 
 
 def test_a_body_that_never_ends_is_cut_off(connected):

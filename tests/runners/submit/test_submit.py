@@ -255,3 +255,19 @@ def test_a_log_whose_key_cannot_sign_one_is_not_pinned(liar, tmp_path, monkeypat
         with pytest.raises(UserError, match="expected an Ed25519 key"):
             known.key()
         assert not (known.home / "key.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://", "is not a URL"),
+        ("http://[::1", "is not a URL"),
+        ("http://log.example.org/\x1b[31m", "is not a URL"),
+        ("ftp://log.example.org", "is not a URL"),
+        ("https://me:secret@log.example.org", "an address alone"),
+    ],
+)
+def test_what_is_no_address_is_said_and_a_password_is_not(url, says):
+    with pytest.raises(UserError, match=says) as told, connect(url):
+        pass
+    assert "secret" not in str(told.value)

@@ -105,6 +105,24 @@ def test_drafts_that_only_an_engines_flags_tell_of_make_other_tokens():
     assert apart == f"{without}, drafts by unnamed"
 
 
+@pytest.mark.parametrize(
+    ("flags", "apart"),
+    [
+        ({"--kv-cache-dtype": "fp8_e4m3"}, ", cache kept as fp8_e4m3"),
+        ({"--cache-type-k": "q8_0", "--cache-type-v": "f16"}, ", cache kept as q8_0"),
+        ({"--quant-policy": "8"}, ", cache kept as int8"),
+        ({"--kv-cache-dtype": "auto"}, ""),
+        ({"--kv-cache-dtype": "bfloat16"}, ""),
+    ],
+)
+def test_a_cache_that_is_narrower_makes_other_tokens(flags, apart):
+    plain, narrow = gpu(number=1), gpu(number=2)
+    narrow["predicate"]["engines"][0]["flags"] = flags
+    shapes = rows(plain, narrow).query("suite == 'serving'").groupby("digest")["shape"].unique()
+    [[without], [with_it]] = [list(shape) for shape in shapes]
+    assert with_it == without + apart
+
+
 def test_a_small_model_does_not_beat_a_large_one_and_stands_apart():
     large = [gpu(number=1), gpu(number=2, chip="NVIDIA H200", catalog_id="h200-sxm")]
     small = gpu(number=3, speed=90_000.0)
