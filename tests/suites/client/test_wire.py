@@ -223,7 +223,7 @@ def test_an_exchange_given_up_has_its_name_and_the_connection_is_dropped():
         (429, b"Retry-After: 7", 7.0, True),
         (503, b"Retry-After: Wed, 21 Oct 2026 07:28:00 GMT", 0.0, True),
         (400, b"Retry-After: 99999999", 99999999.0, True),
-        (400, b"Retry-After: 999999999", 0.0, True),
+        (400, b"Retry-After: 999999999", 999999999.0, True),
         (399, "Retry-After: ٣".encode(), 0.0, False),
         (200, b"X: 1", 0.0, False),
     ],
