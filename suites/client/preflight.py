@@ -18,7 +18,7 @@ from suites.base.printable import printable
 from suites.client.listing import listed, said_of
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
-from suites.client.request import answer_of, read_exchange
+from suites.client.request import COUNTED, answer_of, read_exchange
 from suites.client.vocabulary import WORDS
 from suites.client.wire import Connection, Exchange, Tape, connect
 
@@ -38,7 +38,7 @@ _CACHE_TOKENS = 256
 _NOT_UNDERSTOOD = {400, 422}
 _EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
-_READ = {"", "short", "long", "prompt_cut"}
+_READ = {"", *COUNTED}
 # Fewer vectors or scores than inputs are not an answer.
 _READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.

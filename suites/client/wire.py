@@ -54,6 +54,7 @@ class Exchange:
         status: of the answer, 0 where none came.
         retry_after_s: how long a server that refused asks to be left alone.
         failure: name of what went wrong on the wire, "" if nothing did.
+        no_answer: what came with status 200 is an error, a page for people, or nothing.
         measured: sent in the steady state.
         place: at which of the target's addresses, -1 where it was sent nowhere.
         sent_bytes: of the request.
@@ -75,6 +76,7 @@ class Exchange:
     status: int = 0
     retry_after_s: float = 0.0
     failure: str = ""
+    no_answer: bool = False
     measured: bool = False
     place: int = -1
     sent_bytes: int = 0
@@ -83,8 +85,8 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether it failed on the wire, or was answered with an error."""
-        return bool(self.failure) or self.status >= 400
+        """Whether it failed on the wire, or was answered with an error or elsewhere."""
+        return bool(self.failure) or self.status > 200 or self.no_answer
 
 
 class Tape:

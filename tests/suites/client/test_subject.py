@@ -185,8 +185,8 @@ def test_weights_that_cannot_be_read_keep_the_name_given_or_their_files(weights)
         (
             {**AT, "extra_body": '{"x": 1e999}'},
             (
-                "--extra-body: no JSON (Out of range float values are not JSON compliant); expected "
-                'an object such as {"top_k": 1}'
+                "--extra-body: no JSON (Out of range float values are not JSON compliant); "
+                'expected an object such as {"top_k": 1}'
             ),
         ),
         (
