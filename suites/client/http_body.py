@@ -77,6 +77,12 @@ class Head:
         return float(header) if header.isascii() and header.isdigit() else 0.0
 
     @property
+    def length(self) -> int:
+        """Bytes of the body as the head says, 0 where it says none or no number."""
+        header = self.headers.get("content-length", "")
+        return int(header) if header.isascii() and header.isdigit() and len(header) < 19 else 0
+
+    @property
     def framing(self) -> str:
         """How the end of the body is known: "chunked", "length", "bodiless" or "until close"."""
         if self.status in _BODILESS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["preflight"]
 
 _LIMIT_S = 300.0
+# How often it is looked at whether its answer has an end.
+_LOOK_S = 0.1
 _INPUT_TOKENS, _OUTPUT_TOKENS = 32, 16
 _CACHE_TOKENS = 256
 # Answers that another form of the request may change: a field was not understood. vLLM finds some
@@ -223,7 +226,11 @@ async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:
     exchange.intended_ns = monotonic_ns()
     connection.send(exchange, payload)
     try:
-        await asyncio.wait_for(over.wait(), _LIMIT_S)
+        async with asyncio.timeout(_LIMIT_S):
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(over.wait(), _LOOK_S)
+                connection.abort_if_endless()
     except TimeoutError:
         connection.abort("timeout")
     finally:

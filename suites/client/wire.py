@@ -31,6 +31,12 @@ __all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
 # is then confirmed.
 _ENDS = (b"\r\n\r\n", b"\n\n")
 _SHORT = 5
+# No answer takes more bytes, whatever it says beside each token. It is asked of those alone whose
+# reads are large, or very many: whoever sends without end is read in pieces of 64 KiB and more.
+_MOST_BYTES, _MOST_BYTES_A_TOKEN = 2**25, 2**14
+_LARGE_READ, _MANY_READS = 4096, 2**17
+# What is kept of an answer without end.
+_KEPT_READS = 16
 # Finished exchanges stay in memory up to so many bytes; beyond, a run takes disk. A read takes so
 # many besides what it holds: its own head, its time, and a place for both.
 _IN_MEMORY, _EACH_READ = 2**26, 80
@@ -160,9 +166,12 @@ class Connection(asyncio.Protocol):
         "_framing",
         "_head",
         "_hung_up",
+        "_missing",
         "_reads",
         "_rename",
         "_stamps",
+        "_weighed",
+        "_weight",
         "balance",
         "closed",
         "place",
@@ -186,6 +195,7 @@ class Connection(asyncio.Protocol):
         self._reads: list[bytes] = []
         self._stamps: list[int] | array[int] = []
         self._rename: tuple[bytes, bytes] | None = None
+        self._weighed = self._weight = self._missing = 0
         self.closed = True
         self.served = 0
         self.place, self.balance = 0, Balance.of(1)
@@ -204,6 +214,7 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         self._stamps, self._reads = exchange.stamps, exchange.reads
         self._framing = ""
+        self._weighed = self._weight = self._missing = 0
         exchange.sent_ns = self._clock()
         if self.transport:
             self._write(self.transport, payload)
@@ -229,6 +240,19 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         if exchange:
             self._end(failure)
+
+    def abort_if_endless(self) -> None:
+        """Give the running exchange up where more came than any answer takes; to be called often."""
+        exchange, reads = self._exchange, self._reads
+        if not exchange or not reads:
+            return
+        if len(reads[-1]) < _LARGE_READ and len(reads) < _MANY_READS:
+            return
+        self._weight += sum(map(len, reads[self._weighed :]))
+        self._weighed = len(reads)
+        if self._weight > _MOST_BYTES + _MOST_BYTES_A_TOKEN * exchange.output_tokens:
+            del exchange.reads[_KEPT_READS:], exchange.stamps[_KEPT_READS:]
+            self.abort("endless")
 
     # Called by the event loop.
 
@@ -267,7 +291,9 @@ class Connection(asyncio.Protocol):
             return
         if not self._framing:
             self._read_head(self._exchange)
-        if self._framing == "chunked" and not tail:
+        elif self._framing == "length":
+            self._missing -= len(self._reads[-1])
+        if (self._framing == "chunked" and not tail) or self._missing > 0:
             return
         if self._framing and body_is_complete(self._reads, self._framing):
             if self.closed and self.transport:
@@ -288,6 +314,8 @@ class Connection(asyncio.Protocol):
                 return
             self._head = raw[: head.end], head
         self._framing = head.framing
+        if self._framing == "length":
+            self._missing = head.end + head.length - len(raw)
         # The server will hang up after this answer; the next request needs a new connection.
         self.closed = head.closes
         exchange.status, exchange.retry_after_s = head.status, head.retry_after_s

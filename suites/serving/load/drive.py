@@ -298,6 +298,8 @@ class Drive:
             late = [c for c, exchange in running if now - exchange.sent_ns > limit_ns]
             for connection in late:
                 connection.abort("timeout")
+            for connection in list(self._connections.running):
+                connection.abort_if_endless()
             self._look_at_the_clock(now)
             if self._watch:
                 self._watch(recording)
