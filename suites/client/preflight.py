@@ -146,6 +146,8 @@ def _remedy(target: Target, answer: Answer) -> str:
             f"look at the address and at --model, it {said_of(target.model, listed(target))}; "
             "a path with a version is used as given"
         )
+    if answer.failure.startswith("http_3"):
+        return "give the address that it sends to, which is not followed by itself"
     if _is_not_understood(answer) and target.api == "completions":
         return "an endpoint that takes no token ids, or not these, is asked with --api chat"
     return ""
@@ -216,10 +218,10 @@ async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:
     over = asyncio.Event()
     connection = Connection(lambda *_: over.set())
     try:
-        await asyncio.wait_for(connect(target, connection), _LIMIT_S)
-    except (OSError, TimeoutError) as error:
+        await connect(target, connection)
+    except OSError as error:
         raise UserError(
-            f"cannot connect ({getattr(error, 'strerror', None) or error or 'no answer'})",
+            f"cannot connect ({error.strerror or error})",
             where=target.address,
             expected="a running OpenAI-compatible server",
         ) from error

@@ -35,6 +35,8 @@ _SHORT = 5
 # reads are large, or very many: whoever sends without end is read in pieces of 64 KiB and more.
 _MOST_BYTES, _MOST_BYTES_A_TOKEN = 2**25, 2**14
 _LARGE_READ, _MANY_READS = 4096, 2**17
+# A kernel tries for more than two minutes.
+_CONNECT_LIMIT_S = 30.0
 # What is kept of an answer without end.
 _KEPT_READS = 16
 # Finished exchanges stay in memory up to so many bytes; beyond, a run takes disk. A read takes so
@@ -49,6 +51,7 @@ class Exchange:
     Attributes:
         index: position in the plan.
         input_tokens, output_tokens: as asked for.
+        by_ids: the prompt is a list of token ids, and nothing is added to it.
         shared_tokens: of the prompt, those that an earlier request has as well.
         intended_ns: when it should have been sent; equal to `sent_ns` in a closed loop.
         sent_ns: when it was handed to the socket, 0 before that.
@@ -71,6 +74,7 @@ class Exchange:
     index: int
     input_tokens: int
     output_tokens: int
+    by_ids: bool = False
     shared_tokens: int = 0
     intended_ns: int = 0
     sent_ns: int = 0
@@ -242,7 +246,10 @@ class Connection(asyncio.Protocol):
             self._end(failure)
 
     def abort_if_endless(self) -> None:
-        """Give the running exchange up where more came than any answer takes; to be called often."""
+        """Give the running exchange up where more came than any answer takes.
+
+        To be called often; each read is weighed once.
+        """
         exchange, reads = self._exchange, self._reads
         if not exchange or not reads:
             return
@@ -336,13 +343,17 @@ async def connect(target: Target, connection: Connection) -> Connection:
     """Open a connection made for this, and return it.
 
     Raises:
-        OSError: refused, unreachable or not resolvable.
+        OSError: refused, unreachable, not resolvable, or not open in time.
     """
     if target.more:
         target = _next_address(target, connection)
-    await asyncio.get_running_loop().create_connection(
-        lambda: connection, target.host, target.port, ssl=target.tls
-    )
+    try:
+        async with asyncio.timeout(_CONNECT_LIMIT_S):
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection, target.host, target.port, ssl=target.tls
+            )
+    except TimeoutError:
+        raise OSError(f"no connection within {_CONNECT_LIMIT_S:.0f} s") from None
     return connection
 
 

@@ -99,6 +99,7 @@ class Drive:
         self.sent = 0
         self.failed_in_a_row = 0
         self._requests, self._pace, self._watch = requests, pace, watch
+        self._by_ids = not target.vocabulary.is_text
         self._few_bytes = _FEW_BYTES_POOLED if target.pooled else _FEW_BYTES
         self._apart = apart
         self._connections = Connections(
@@ -151,6 +152,7 @@ class Drive:
             index=self.sent,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            by_ids=self._by_ids,
             shared_tokens=self._requests.shared(self.sent),
             intended_ns=intended_ns,
         )

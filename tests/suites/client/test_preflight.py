@@ -115,6 +115,7 @@ NO_IDS = "; an endpoint that takes no token ids, or not these, is asked with --a
         ("chat", 401, KEY),
         ("chat", 403, KEY),
         ("chat", 404, ADDRESS),
+        ("chat", 307, "; give the address that it sends to, which is not followed by itself"),
         ("chat", 400, ""),
         ("completions", 400, NO_IDS),
         ("completions", 422, NO_IDS),
@@ -282,6 +283,12 @@ def test_models_are_listed_beside_what_is_asked():
     assert (
         Target(url=address, model="m", api="chat").listing == "https://h/d/x/models?api-version=1"
     )
+
+
+def test_a_connection_that_does_not_open_is_waited_for_no_longer_than_its_limit(monkeypatch):
+    monkeypatch.setattr("suites.client.wire._CONNECT_LIMIT_S", 0.0)
+    with pytest.raises(UserError, match=r"cannot connect \(no connection within 0 s\)"):
+        preflight(Target(url="http://127.0.0.1:1", model="m"))
 
 
 def test_an_address_where_nobody_answers_is_said():
