@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic_ns
@@ -153,6 +154,12 @@ def _remedy(target: Target, answer: Answer) -> str:
     return ""
 
 
+def _remedy_of_no_connection(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "give its authority by --ca, or take any certificate by --insecure"
+    return "look whether it is http or https" if isinstance(error, ssl.SSLError) else ""
+
+
 def _is_not_understood(answer: Answer) -> bool:
     names = {f"http_{code}" for code in _NOT_UNDERSTOOD}
     told = answer.failure == "error_event" and answer.error_code in _NOT_UNDERSTOOD
@@ -224,6 +231,7 @@ async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:
             f"cannot connect ({error.strerror or error})",
             where=target.address,
             expected="a running OpenAI-compatible server",
+            remedy=_remedy_of_no_connection(error),
         ) from error
     exchange.intended_ns = monotonic_ns()
     connection.send(exchange, payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -289,6 +290,25 @@ def test_a_connection_that_does_not_open_is_waited_for_no_longer_than_its_limit(
     monkeypatch.setattr("suites.client.wire._CONNECT_LIMIT_S", 0.0)
     with pytest.raises(UserError, match=r"cannot connect \(no connection within 0 s\)"):
         preflight(Target(url="http://127.0.0.1:1", model="m"))
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (
+            ssl.SSLCertVerificationError("certificate has expired"),
+            "take any certificate by --insecu",
+        ),
+        (ssl.SSLError("wrong version number"), "look whether it is http or https"),
+    ],
+)
+def test_what_may_be_done_about_a_certificate_is_said(monkeypatch, error, remedy):
+    async def connect(*_):
+        raise error
+
+    monkeypatch.setattr("suites.client.preflight.connect", connect)
+    with pytest.raises(UserError, match=remedy):
+        preflight(Target(url="https://h", model="m"))
 
 
 def test_an_address_where_nobody_answers_is_said():
