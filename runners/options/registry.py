@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from results.economy.money_options import MONEY_OPTIONS
 from suites.base.errors import UserError
 from suites.base.parameters import with_parameters
+from suites.client.vocabulary import MOST_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -463,7 +464,7 @@ OPTIONS: tuple[RunOption, ...] = (
         help="Requests of each conversation, 4 by default; its prompt grows with each.",
         kind=int,
         least=1,
-        most=100_000,
+        most=4096,
         suites=_LOAD,
     ),
     RunOption(
@@ -471,7 +472,7 @@ OPTIONS: tuple[RunOption, ...] = (
         help="Input tokens each further turn adds: a message or a tool's result; --isl by default.",
         kind=int,
         least=1,
-        most=100_000_000,
+        most=MOST_TOKENS,
         unit="tokens",
         suites=_LOAD,
     ),
@@ -552,7 +553,7 @@ OPTIONS: tuple[RunOption, ...] = (
         help="Input tokens per request.",
         kind=int,
         least=1,
-        most=100_000_000,
+        most=MOST_TOKENS,
         unit="tokens",
         suites=_LOAD,
     ),
@@ -562,7 +563,7 @@ OPTIONS: tuple[RunOption, ...] = (
         kind=int,
         word="natural",
         least=2,
-        most=100_000_000,
+        most=MOST_TOKENS,
         unit="tokens",
         suites=_LOAD,
     ),

@@ -11,7 +11,7 @@ from suites.client.preset import preset
 from suites.client.target import POOLED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["asking_of", "key_variable"]
 
@@ -19,6 +19,9 @@ __all__ = ["asking_of", "key_variable"]
 _KEY_ENV = "FENMARK_API_KEY"
 # Documents of a request to rank, unless said.
 _DOCUMENTS = 8
+# What says which load this is and how it is read, and how a request is framed: ours alone.
+_OUR_FIELDS = {"model", "prompt", "messages", "input", "query", "documents", "stream", "n"}
+_OUR_HEADERS = {"host", "content-length", "transfer-encoding"}
 # Options of what is generated.
 _GENERATING = (
     "osl", "osl_spread", "slo_tpot", "max_tokens_field", "reference", "trace", "sweep", "users",
@@ -47,20 +50,11 @@ def asking_of(options: Mapping[str, Any]) -> dict[str, Any]:
         _check_pooled(options, api)
     if options.get("documents") and api != "rerank":
         raise UserError("ranked by no question", where="--documents", expected="--api rerank")
-    try:
-        body = json.loads(options.get("extra_body") or "{}")
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"no JSON ({error})", where="--extra-body", expected='an object such as {"top_k": 1}'
-        ) from error
-    if not isinstance(body, dict):
-        raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
-    headers = [line.partition(":") for line in options.get("header") or ()]
     known = preset(options["preset"]) if options.get("preset") else None
     usual = known.max_tokens_field if known and options.get("api") != "responses" else ""
     return {
-        "headers": [[name, value.strip()] for name, _, value in headers],
-        "body": body,
+        "headers": _headers(options.get("header") or ()),
+        "body": _body(options.get("extra_body") or "{}"),
         "without": [*(known.drop if known else ()), *(options.get("drop_field") or ())],
         "max_tokens_field": str(options.get("max_tokens_field") or usual),
         **({"extras": list(known.exactly), "key_header": known.key_header} if known else {}),
@@ -68,6 +62,36 @@ def asking_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "ca": str(options.get("ca") or ""),
         "insecure": bool(options.get("insecure")),
     }
+
+
+def _body(text: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+        json.dumps(body, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"no JSON ({error})", where="--extra-body", expected='an object such as {"top_k": 1}'
+        ) from error
+    if not isinstance(body, dict):
+        raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
+    if ours := sorted(_OUR_FIELDS & body.keys()):
+        raise UserError(
+            f"{ours[0]} is not what it may change",
+            where="--extra-body",
+            expected="fields beside those of the load",
+        )
+    return body
+
+
+def _headers(lines: Sequence[str]) -> list[list[str]]:
+    headers = [line.partition(":") for line in lines]
+    if ours := sorted({name.lower() for name, _, _ in headers} & _OUR_HEADERS):
+        raise UserError(
+            f"{ours[0]} is not what it may change",
+            where="--header",
+            expected="headers beside those of a request's frame",
+        )
+    return [[name, value.strip()] for name, _, value in headers]
 
 
 def _check_pooled(options: Mapping[str, Any], api: str) -> None:

@@ -1,4 +1,7 @@
-"""An HTTP transport that reads no answer without end: those who run a log may not be friends."""
+"""An HTTP transport that reads no answer without end: those who run a log may not be friends.
+
+Nor one that is compressed: a few kilobytes of it may be gigabytes.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +54,16 @@ class BoundedTransport(httpx.HTTPTransport):
         self._most_bytes, self._longest_s = most_bytes, longest_s
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer; reading the body raises `httpx.ReadError` beyond the bounds."""
+        """Answer; reading the body raises `httpx.ReadError` beyond the bounds.
+
+        Raises:
+            httpx.ReadError: the answer is compressed, though nobody asked for it.
+        """
+        request.headers["Accept-Encoding"] = "identity"
         answer = super().handle_request(request)
+        if (encoding := answer.headers.get("content-encoding", "identity")) != "identity":
+            answer.close()
+            raise httpx.ReadError(f"compressed ({encoding[:20]!r}), which was not asked for")
         until = time.monotonic() + self._longest_s
         stream = _Bounded(answer.stream, until, self._most_bytes)
         return httpx.Response(

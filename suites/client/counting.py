@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 from statistics import median
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["UNHELD", "Counted", "Events", "count", "plain"]
+__all__ = ["UNHELD", "Counted", "Events", "count", "plain", "seen"]
 
 # How a doubt ends that only the look of a text gave rise to.
 UNHELD = "does not hold them"
@@ -28,6 +29,16 @@ _SHOWN = 0.9
 _HELD = 0.6
 # So many more words than fragments, and a fragment holds several tokens.
 _MORE_WORDS = 1.2
+# Of signs that nobody sees, and in ASCII of events without text in between, so large a share of the
+# fragments is no token: these fill an answer up. So is a larger one of blanks, code has many.
+_PADDED, _BLANKS = 0.1, 0.4
+_UNSEEN = "\0\u200b\u2060\ufeff"
+_UNSEEN_JSON = re.compile(
+    rb"(?:\\u0000|\\u200b|\\u2060|\\ufeff|%b)+" % "|".join(_UNSEEN[1:]).encode(), re.IGNORECASE
+)
+_BLANK_JSON = re.compile(rb"(?: |\\[nrt])+")
+# Special tokens are events without text, but not nearly all of an answer, unless it is this short.
+_SILENT, _LEAST_WITH_TEXT = 0.8, 16
 # Splitting text into tokens never joins a word to the next one, so there is a token for each of
 # these at least; of Han and kana there may be two signs in one.
 _WORD = r"[^\W\d_]+|\d+"
@@ -47,6 +58,7 @@ class Events:
         texts: of `shown`, as they stood in JSON.
         thoughts: how many of `shown` are thoughts and no answer.
         first_answer: place of the first fragment that is not a thought; -1 for none.
+        answers: fragments with text of each answer that a request is given, by its index.
     """
 
     shown: list[int] = field(default_factory=list)
@@ -56,6 +68,12 @@ class Events:
     texts: list[bytes] = field(default_factory=list)
     thoughts: int = 0
     first_answer: int = -1
+    answers: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def are_of_several(self) -> bool:
+        """Whether they belong to several answers; some servers number fragments in that place."""
+        return sum(fragments > 1 for fragments in self.answers.values()) > 1
 
     def show(self, place: int, text: bytes, *, thought: bool) -> None:
         """Note a fragment with text."""
@@ -111,6 +129,13 @@ def count(
         completion: output tokens as the server counts them, None if it does not.
         reasoning: those among them that were thoughts, None if it does not say.
     """
+    counted = _counted(events, stamps, completion, reasoning)
+    return counted if counted.doubt else replace(counted, doubt=_padded(events, counted))
+
+
+def _counted(
+    events: Events, stamps: Sequence[int], completion: int | None, reasoning: int | None
+) -> Counted:
     shown = events.shown
     if completion is None:
         return replace(_each(shown, stamps, len(shown)), doubt=_untold(events))
@@ -161,8 +186,33 @@ def _by_rises(events: Events, stamps: Sequence[int], completion: int) -> Counted
     )
 
 
+def _padded(events: Events, counted: Counted) -> str:
+    """Why not all that was counted are tokens: some of it only fills the answer up."""
+    fragments = len(events.shown)
+    if counted.silent > _SILENT * counted.tokens and counted.tokens >= _LEAST_WITH_TEXT:
+        return f"{counted.silent} of {counted.tokens} tokens counted are events without text"
+    if _UNSEEN_JSON.search(b"".join(events.texts)):
+        unseen = sum(map(bool, map(_UNSEEN_JSON.fullmatch, events.texts)))
+        if unseen > _PADDED * fragments:
+            return f"{unseen} of {fragments} fragments hold nothing that can be seen"
+    if not counted.silent or counted.silent <= _PADDED * fragments:
+        return ""
+    # A character of several bytes is shown with its last one; a letter has no other.
+    blank = set(events.blank)
+    between = sum(
+        place - 1 in blank and text.isascii() and b"\\u" not in text
+        for place, text in zip(events.shown[1:], events.texts[1:], strict=True)
+    )
+    if between <= _PADDED * fragments:
+        return ""
+    return f"{between} of {fragments} fragments come behind an event without text, counted as well"
+
+
 def _untold(events: Events) -> str:
     """Why fragments are not tokens where the server never counts: their text has more words."""
+    blank = sum(map(bool, map(_BLANK_JSON.fullmatch, events.texts)))
+    if blank > _BLANKS * len(events.shown):
+        return f"the server never counts, and {blank} of {len(events.shown)} fragments are blank"
     words = _words_of(_text_of(events))
     if words <= _MORE_WORDS * len(events.shown):
         return ""
@@ -230,6 +280,11 @@ def plain(text: bytes) -> str:
         return _from_json(text)
     except ValueError:
         return text.decode(errors="replace")
+
+
+def seen(text: str) -> str:
+    """Text without what nobody sees."""
+    return text.translate(dict.fromkeys(map(ord, _UNSEEN)))
 
 
 def _from_json(text: bytes) -> str:

@@ -29,10 +29,15 @@ _NOT_BLANK = re.compile(rb"[^\r\n]")  # found by C: a server may send a flood of
 _LINE_END = re.compile(rb"\r?\n")
 # How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
 # which are looked for thirty times as fast as a choice.
-_TAIL = re.compile(rb"\n0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
+# What stands behind it is read by nobody.
+_TAIL = re.compile(rb"\n0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _TAIL_BYTES = 8192
+# No head is longer, interim answers before it included, and no chunk larger.
+_LONGEST_HEAD, _LARGEST_CHUNK = 2**16, 2**40
 # How nearly all streams end: the last event in a chunk of its own, then the last chunk.
 _USUAL_END = b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+# Of a status (RFC 9112, section 4).
+_DIGITS = 3
 # Answers that never have a body (RFC 9110, sections 15.3.5 and 15.4.5).
 _BODILESS = (204, 304)
 
@@ -69,7 +74,13 @@ class Head:
     def retry_after_s(self) -> float:
         """How long the server asks to be left alone, 0 where it does not say in seconds."""
         header = self.headers.get("retry-after", "")
-        return float(header) if header.isascii() and header.isdigit() and len(header) < 9 else 0.0
+        return float(header) if header.isascii() and header.isdigit() else 0.0
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body as the head says, 0 where it says none or no number."""
+        header = self.headers.get("content-length", "")
+        return int(header) if header.isascii() and header.isdigit() and len(header) < 19 else 0
 
     @property
     def framing(self) -> str:
@@ -85,24 +96,34 @@ def read_head(raw: bytes) -> Head | None:
     """Read the head of the final answer, None while it is not whole.
 
     Raises:
-        MalformedError: this is not an HTTP response.
+        MalformedError: this is not an HTTP response, or its head has no end.
     """
     at = 0
     while True:
         first = _NOT_BLANK.search(raw, at)
         if first is None:
-            return None
+            return _unfinished(raw)
         at = first.start()
         start = raw[at : at + len(_HTTP)]
         if start != _HTTP[: len(start)]:
             raise MalformedError(f"no HTTP response: {raw[at : at + 80]!r}")
         end = _HEAD_END.search(raw, at)
         if end is None:
-            return None
+            return _unfinished(raw)
         status, headers, old = _lines_read(raw[at : end.start()])
         at = end.end()
         if status >= 200:
             return Head(status=status, headers=headers, old=old, end=at)
+
+
+def _unfinished(raw: bytes) -> None:
+    """Wait for more of a head, but not for ever more.
+
+    Raises:
+        MalformedError: it is longer than any.
+    """
+    if len(raw) > _LONGEST_HEAD:
+        raise MalformedError(f"a head without end: {raw[:80]!r}")
 
 
 def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
@@ -157,7 +178,9 @@ def dechunk(raw: bytes, start: int) -> tuple[bytes, Places, bool]:
         try:
             size = int(raw[at : line_end.start()].split(b";")[0], 16)
         except ValueError:
-            raise MalformedError(f"no chunk size: {raw[at : at + 40]!r}") from None
+            size = -1
+        if not 0 <= size <= _LARGEST_CHUNK:
+            raise MalformedError(f"no chunk size: {raw[at : at + 40]!r}")
         at = line_end.end()
         if size == 0:
             return b"".join(pieces), places, _trailers_end(raw, at)
@@ -193,10 +216,10 @@ def _lines_read(lines: bytes) -> tuple[int, dict[str, str], bool]:
 
 
 def _status(line: bytes) -> int:
-    try:
-        return int(line.split(b" ", 2)[1])
-    except (IndexError, ValueError):
-        raise MalformedError(f"no status line: {line[:80]!r}") from None
+    code = line.split(b" ", 2)[1:2]
+    if not code or not (code[0].isdigit() and len(code[0]) == _DIGITS):
+        raise MalformedError(f"no status line: {line[:80]!r}")
+    return int(code[0])
 
 
 def _headers(lines: Sequence[bytes]) -> dict[str, str]:

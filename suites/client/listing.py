@@ -29,7 +29,10 @@ def listed(target: Target) -> tuple[str, ...]:
             answer = client.get(target.listing, headers=[*target.own_headers])
             models = answer.json()["data"] if answer.status_code == 200 else []
             names = [model["id"] for model in models[:_MOST]]
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError):
+        except (
+            *(httpx.HTTPError, httpx.InvalidURL),
+            *(ValueError, LookupError, TypeError, RecursionError),
+        ):
             return ()
     return tuple(name for name in names if isinstance(name, str))
 

@@ -17,7 +17,7 @@ class Pooled(NamedTuple):
     """Such an answer.
 
     Attributes:
-        items: vectors that are not empty, or scores that are numbers.
+        items: vectors of numbers, or scores that are numbers, each of a document of its own.
         input_tokens: as the server counts them, None if it does not say.
     """
 
@@ -34,16 +34,23 @@ def read_pooled(body: bytes) -> Pooled | None:
     if not isinstance(message, dict) or message.get("error"):
         return None
     listed = message.get("data") or message.get("results")
-    items = sum(map(_is_item, listed)) if isinstance(listed, list) else 0
+    items = _items(listed) if isinstance(listed, list) else 0
     return Pooled(items, _input_tokens(message)) if items else None
 
 
-def _is_item(item: Any) -> bool:
-    if not isinstance(item, dict):
-        return False
+def _items(listed: list[Any]) -> int:
+    """How many there are; a document that is scored twice counts once."""
+    items = [item for item in listed if isinstance(item, dict) and _is_item(item)]
+    places = [item["index"] for item in items if type(item.get("index")) is int]
+    return len(items) - (len(places) - len(set(places)))
+
+
+def _is_item(item: dict[str, Any]) -> bool:
     vector = item.get("embedding")
-    if isinstance(vector, (list, str)):  # numbers, or their bytes in base64
+    if isinstance(vector, str):  # the numbers' bytes in base64
         return bool(vector)
+    if isinstance(vector, list):
+        return bool(vector) and type(vector[0]) in {int, float, list}
     return any(type(item.get(name)) in {int, float} for name in _SCORES)
 
 

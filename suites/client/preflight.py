@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from suites.base.printable import printable
 from suites.client.listing import listed, said_of
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
-from suites.client.request import answer_of, read_exchange
+from suites.client.request import COUNTED, answer_of, read_exchange
 from suites.client.vocabulary import WORDS
 from suites.client.wire import Connection, Exchange, Tape, connect
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["preflight"]
 
 _LIMIT_S = 300.0
+# How often it is looked at whether its answer has an end.
+_LOOK_S = 0.1
 _INPUT_TOKENS, _OUTPUT_TOKENS = 32, 16
 _CACHE_TOKENS = 256
 # Answers that another form of the request may change: a field was not understood. vLLM finds some
@@ -38,7 +42,7 @@ _CACHE_TOKENS = 256
 _NOT_UNDERSTOOD = {400, 422}
 _EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
-_READ = {"", "short", "long", "prompt_cut"}
+_READ = {"", *COUNTED}
 # Fewer vectors or scores than inputs are not an answer.
 _READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.
@@ -143,9 +147,17 @@ def _remedy(target: Target, answer: Answer) -> str:
             f"look at the address and at --model, it {said_of(target.model, listed(target))}; "
             "a path with a version is used as given"
         )
+    if answer.failure.startswith("http_3"):
+        return "give the address that it sends to, which is not followed by itself"
     if _is_not_understood(answer) and target.api == "completions":
         return "an endpoint that takes no token ids, or not these, is asked with --api chat"
     return ""
+
+
+def _remedy_of_no_connection(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "give its authority by --ca, or take any certificate by --insecure"
+    return "look whether it is http or https" if isinstance(error, ssl.SSLError) else ""
 
 
 def _is_not_understood(answer: Answer) -> bool:
@@ -213,17 +225,22 @@ async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:
     over = asyncio.Event()
     connection = Connection(lambda *_: over.set())
     try:
-        await asyncio.wait_for(connect(target, connection), _LIMIT_S)
-    except (OSError, TimeoutError) as error:
+        await connect(target, connection)
+    except OSError as error:
         raise UserError(
-            f"cannot connect ({getattr(error, 'strerror', None) or error or 'no answer'})",
+            f"cannot connect ({error.strerror or error})",
             where=target.address,
             expected="a running OpenAI-compatible server",
+            remedy=_remedy_of_no_connection(error),
         ) from error
     exchange.intended_ns = monotonic_ns()
     connection.send(exchange, payload)
     try:
-        await asyncio.wait_for(over.wait(), _LIMIT_S)
+        async with asyncio.timeout(_LIMIT_S):
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(over.wait(), _LOOK_S)
+                connection.abort_if_endless()
     except TimeoutError:
         connection.abort("timeout")
     finally:

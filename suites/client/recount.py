@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from suites.client.counting import UNHELD, plain
+from suites.client.counting import UNHELD, plain, seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def recounted(request: Request, tokens: Tokens) -> Request:
     """
     if request.pooled or request.failure not in {"", "short", "long"}:
         return request
-    text = plain(request.text)
+    text = seen(plain(request.text))
     counted = tokens.count(text)
     exact = tokens.by == "tokenizer"
     if not request.told:
@@ -70,7 +70,7 @@ def _counted(request: Request, tokens: Tokens, counted: int) -> Request:
 
 
 def _first(request: Request, tokens: Tokens) -> int:
-    return tokens.count(plain(request.text[: request.first_text]))
+    return tokens.count(seen(plain(request.text[: request.first_text])))
 
 
 def counted_how(requests: Sequence[Request], tokens: Tokens | None) -> str:

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from suites.client.stream import Answer
     from suites.client.wire import Exchange, Tape
 
-__all__ = ["Request", "answer_of", "read_exchange", "read_recording"]
+__all__ = ["COUNTED", "Request", "answer_of", "read_exchange", "read_recording"]
+
+# Failures of answers that are read, though not of the length asked for.
+COUNTED = frozenset({"short", "long", "prompt_cut"})
 
 # A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
 _UNCUT = 0.98
 # No tokenizer makes more tokens than there are bytes; a template adds its own.
 _MOST_ADDED = 2048
+# To token ids a server adds where a sequence begins, and little else.
+_MOST_ADDED_TO_IDS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ class Request:
         told: whether the engine counted its output.
         counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
         session, turn: which conversation of the load, and its turn; see `Exchange`.
+        sent_tokens: of the prompt, as asked for.
         adapter: the model it asked for, where a load asks for several.
         question: number of the hidden question that it asks, -1 for none.
     """
@@ -85,6 +91,7 @@ class Request:
     first_text: int = 0
     session: int = -1
     turn: int = 0
+    sent_tokens: int = 0
     adapter: str = ""
     question: int = -1
 
@@ -147,7 +154,8 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
     cut = prompt < _UNCUT * asked
     if answer.pooled:  # a server counts a question once for each document, or what it likes
         prompt = min(prompt, asked)
-    beyond = prompt > exchange.sent_bytes + _MOST_ADDED
+    most = exchange.sent_bytes + _MOST_ADDED
+    beyond = prompt > (asked + _MOST_ADDED_TO_IDS if exchange.by_ids else most)
     claimed = f"{prompt} prompt tokens counted of {asked} sent" * beyond
     return Request(
         index=exchange.index,
@@ -180,6 +188,7 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         first_text=answer.first_text,
         session=exchange.session,
         turn=exchange.turn,
+        sent_tokens=asked,
     )
 
 

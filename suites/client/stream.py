@@ -37,19 +37,29 @@ _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHT
 # Behind the last event's chunk.
 _CHUNK_END = b"\r\n"
 _LAST_LINES = [b"0\r\n", _CHUNK_END]
-_EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _FIELD = re.compile(rb"[\w.-]*")
 _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
 # Events that only keep the connection alive.
 _KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
-# Texts of a fragment that are names, and no tokens.
+# Other fields of a fragment that tokens are in; what else stands there is about it.
+_SPOKEN = ("refusal", "tool_calls", "function_call", "arguments", "audio")
+# Texts in these that are names, and no tokens.
 _NAMES = {"role", "id", "type", "object", "model", "finish_reason"}
 # Alike events compared at once; where one is not, twice as many are before it is found.
 _TOGETHER = 64
 # Those that end an answer: why it is finished, what was used, [DONE].
 _LAST_EVENTS = 3
-# Answers that ended for another reason than their length.
-_CUT_OFF = {"content_filter", "error", "abort"}
+# Answers that ended for another reason than their length; the last ones are DeepSeek's and Zhipu's.
+_CUT_OFF = {
+    *("content_filter", "error", "abort"),
+    *("insufficient_system_resource", "sensitive", "network_error"),
+}
+# How a body is not compressed; some say so to keep gateways from doing it.
+_GZIP = b"\x1f\x8b"
+_AS_IT_IS = {"", "identity", "none", "utf-8"}
+# No count of tokens is higher: as many as a signed number holds exactly.
+_MOST_COUNTED = 2**53
 # A fragment's lists and objects inside each other: a tool's arguments are three down.
 _DEEPEST = 6
 
@@ -198,15 +208,18 @@ def _body(raw: bytes, head: Head) -> tuple[bytes, Places, bool]:
 
 
 def _is_plain_json(head: Head, body: bytes) -> bool:
-    encoded = head.headers.get("content-encoding", "identity").lower() != "identity"
-    return head.status == 200 and not encoded and body.lstrip()[:1] == b"{"
+    return head.status == 200 and not _is_compressed(head) and body.lstrip()[:1] == b"{"
+
+
+def _is_compressed(head: Head) -> bool:
+    return head.headers.get("content-encoding", "").lower() not in _AS_IT_IS
 
 
 def _no_stream(head: Head, body: bytes) -> str:
     """Name an answer that is not a stream of events, "" for one that may be."""
     if head.status != 200:
         return f"http_{head.status}"
-    if head.headers.get("content-encoding", "identity").lower() != "identity":
+    if _is_compressed(head) or body.startswith(_GZIP):
         return "compressed"
     begins = body.lstrip()[:1]
     if begins == b"<":  # a page for people
@@ -258,11 +271,14 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
             if _read_text(message, place - 1, events):
                 texts = _alike(cut.parts, place, _around_text(part, message))
                 events.show_all(place, texts, thought=events.thoughts > thoughts)
+                events.answers[_index_of(message["choices"][0])] += len(texts)
                 if answer.sent_ns:
                     answer.sent_ns += _times(texts)
                 place += len(texts)
     if cut.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
+    if events.are_of_several and not answer.failure:
+        answer.failure = "several"
     if not done and not answer.finished and not answer.failure:
         answer.failure = "no_done"
     return events
@@ -414,8 +430,8 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         _read_usage(message.get("usage") or {}, answer)
         timings = message.get("timings") or {}
         answer.timings.update({name: float(value) for name, value in timings.items()})
-        if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
-            answer.cached_tokens = int(timings["cache_n"])
+        if answer.cached_tokens is None:  # llama.cpp's name for it
+            answer.cached_tokens = _counted(timings, "cache_n", None)
         if message.get("text_is") == "sent_ns":
             answer.sent_ns += _times([choice["text"] for choice in message["choices"]])
         for choice in message.get("choices") or []:
@@ -446,38 +462,58 @@ def _read_text(message: dict[str, Any], place: int, events: Events) -> bool:
         text, thought = _text_of(choice)
         if text:
             events.show(place, json.dumps(text)[1:-1].encode(), thought=thought)
+            events.answers[_index_of(choice)] += 1
             shown = True
         elif choice.get("finish_reason"):
             events.final = place
-        elif events.shown or events.blank or "role" not in (choice.get("delta") or {}):
+        elif events.shown or events.blank or "role" not in _fields_of(choice):
             events.blank.append(place)
     return shown
 
 
+def _index_of(choice: dict[str, Any]) -> int:
+    """Which of a request's answers a fragment is of."""
+    index = choice.get("index")
+    return index if type(index) is int else 0
+
+
+def _fields_of(choice: dict[str, Any]) -> dict[str, Any]:
+    delta = choice.get("delta")
+    return delta if isinstance(delta, dict) else {}
+
+
 def _read_usage(usage: dict[str, Any], answer: Answer) -> None:
-    if usage.get("completion_tokens") is not None:
-        answer.completion_tokens = int(usage["completion_tokens"])
-    if usage.get("prompt_tokens") is not None:
-        answer.prompt_tokens = int(usage["prompt_tokens"])
+    answer.completion_tokens = _counted(usage, "completion_tokens", answer.completion_tokens)
+    answer.prompt_tokens = _counted(usage, "prompt_tokens", answer.prompt_tokens)
     details = usage.get("prompt_tokens_details") or {}
-    if details.get("cached_tokens") is not None:
-        answer.cached_tokens = int(details["cached_tokens"])
+    answer.cached_tokens = _counted(details, "cached_tokens", answer.cached_tokens)
     details = usage.get("completion_tokens_details") or {}
-    if details.get("reasoning_tokens") is not None:
-        answer.reasoning_tokens = int(details["reasoning_tokens"])
+    answer.reasoning_tokens = _counted(details, "reasoning_tokens", answer.reasoning_tokens)
+
+
+def _counted(counts: dict[str, Any], name: str, before: int | None) -> int | None:
+    """A count as it stands there, or as it was said before.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if counts.get(name) is None:
+        return before
+    count = int(counts[name])
+    if not 0 <= count <= _MOST_COUNTED:
+        raise ValueError(name)
+    return count
 
 
 def _text_of(choice: dict[str, Any]) -> tuple[str, bool]:
     """Text of a fragment and whether it is a thought; the same words may stand under two names."""
-    delta = choice.get("delta")
-    fields = delta if isinstance(delta, dict) else {}
+    fields = _fields_of(choice)
     if answer := choice.get("text") or fields.get("content"):
         return _words(answer), _is_thought(answer)
     for name in _THOUGHTS:
         if fields.get(name):
             return _words(fields[name]), True
-    rest = {name: value for name, value in fields.items() if name not in _NAMES}
-    return _words(rest), False
+    return _words([fields.get(name) for name in _SPOKEN]), False
 
 
 def _words(value: Any, depth: int = 0) -> str:

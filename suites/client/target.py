@@ -18,7 +18,16 @@ from suites.client.vocabulary import IDS, PIECE_BYTES, UNIQUE_TOKENS, WORDS, Voc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["POOLED", "Api", "Target", "addresses", "key_from", "least_tokens"]
+__all__ = [
+    "POOLED",
+    "Api",
+    "Target",
+    "addresses",
+    "is_usable",
+    "key_from",
+    "least_tokens",
+    "names_somebody",
+]
 
 Api = Literal["completions", "chat", "responses", "embeddings", "rerank"]
 # Each puts a prompt in and takes vectors or scores out, whole: nothing is generated.
@@ -45,6 +54,9 @@ _AROUND: dict[Api, tuple[str, str]] = {
 _MOST_OF_QUERY = 32
 # An address may hold a comma; two of them have it between them.
 _BETWEEN = re.compile(r", *(?=https?://)")
+# Of a path or a query.
+_AS_GIVEN = "/%:@!$&'()*+,;=~-._?[]{}|"
+_HOST = re.compile(r"(?:\w+:)?(?://)?([^/?#]*)")
 # A path that says its version, such as /api/v3 or /v1beta/openai, is used as it is given.
 _VERSION = re.compile(r"/v\d+[a-z]*\d*(/|$)")
 
@@ -185,7 +197,8 @@ class Target:
         path, last = parts.path.rstrip("/"), _PATHS[self.api]
         if not path.endswith(last):
             path += last if _VERSION.search(path) else f"/v1{last}"
-        return f"{quote(path, safe='/%:@!$&()*+,;=~-._')}{f'?{parts.query}' * bool(parts.query)}"
+        place, query = (quote(part, safe=_AS_GIVEN) for part in (path, parts.query))
+        return f"{place}{f'?{query}' * bool(query)}"
 
     @property
     def port(self) -> int:
@@ -275,21 +288,31 @@ def addresses(text: str) -> list[str]:
     return _BETWEEN.split(text)
 
 
-def _check_url(url: str) -> None:
+def is_usable(url: str) -> bool:
+    """Whether this is an address of http or https whose host can be looked up."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        named = parts.scheme in {"http", "https"} and bool(_ascii(parts.hostname))
+        return named and parts.port != 0 and url.isprintable() and " " not in url
     except ValueError:
-        parts, port = urlsplit(""), None
-    usable = parts.scheme in {"http", "https"} and _ascii(parts.hostname) and port != 0
-    if "@" in parts.netloc:
+        return False
+
+
+def names_somebody(url: str) -> bool:
+    """Whether a name or a password stands before the host, of an address that need not be one."""
+    host = _HOST.match(url)
+    return host is not None and "@" in host[1]
+
+
+def _check_url(url: str) -> None:
+    if names_somebody(url):
         raise UserError(
             "a name or a password in the endpoint's address",
             where="endpoint",
             expected="a URL such as http://host:8000",
             remedy="give a key by --api-key-env, other credentials by --header",
         )
-    if not usable or not url.isprintable() or " " in url:
+    if not is_usable(url):
         raise UserError(
             f"not a usable endpoint {url!r}",
             where="endpoint",
@@ -300,7 +323,7 @@ def _check_url(url: str) -> None:
 def _ascii(host: str | None) -> str:
     """A host's name as resolvers and servers take it, "" where it is none."""
     try:
-        return (host or "").encode("idna").decode() if not (host or "").isascii() else host or ""
+        return (host or "").encode("idna").decode()
     except UnicodeError:
         return ""
 
@@ -335,5 +358,12 @@ def key_from(variable: str | None) -> str | None:
             f"environment variable {variable} is not set",
             where="api_key_env",
             expected="the endpoint's API key in it",
+        )
+    if not (value.isascii() and value.isprintable()):
+        raise UserError(
+            f"environment variable {variable} holds other than letters, digits and signs",
+            where="api_key_env",
+            expected="the endpoint's API key in it",
+            remedy="take line ends out of it",
         )
     return value

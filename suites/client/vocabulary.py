@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IDS",
+    "MOST_TOKENS",
     "PIECE_BYTES",
     "UNIQUE_TOKENS",
     "WORDS",
@@ -28,6 +29,9 @@ __all__ = [
 # Every piece has four characters and one separator, so that a prompt of n tokens is a slice.
 _WIDTH = 4
 PIECE_BYTES = _WIDTH + 1
+
+# Of a prompt or an answer: more than any model reads, and still written in seconds.
+MOST_TOKENS = 10_000_000
 
 # Two ids or two words would number 81 million or 5,000 requests; four words 27 million.
 UNIQUE_TOKENS = 4

@@ -31,6 +31,14 @@ __all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
 # is then confirmed.
 _ENDS = (b"\r\n\r\n", b"\n\n")
 _SHORT = 5
+# No answer takes more bytes, whatever it says beside each token. It is asked of those alone whose
+# reads are large, or very many: whoever sends without end is read in pieces of 64 KiB and more.
+_MOST_BYTES, _MOST_BYTES_A_TOKEN = 2**25, 2**14
+_LARGE_READ, _MANY_READS = 4096, 2**17
+# A kernel tries for more than two minutes.
+_CONNECT_LIMIT_S = 30.0
+# What is kept of an answer without end.
+_KEPT_READS = 16
 # Finished exchanges stay in memory up to so many bytes; beyond, a run takes disk. A read takes so
 # many besides what it holds: its own head, its time, and a place for both.
 _IN_MEMORY, _EACH_READ = 2**26, 80
@@ -43,6 +51,7 @@ class Exchange:
     Attributes:
         index: position in the plan.
         input_tokens, output_tokens: as asked for.
+        by_ids: the prompt is a list of token ids, and nothing is added to it.
         shared_tokens: of the prompt, those that an earlier request has as well.
         intended_ns: when it should have been sent; equal to `sent_ns` in a closed loop.
         sent_ns: when it was handed to the socket, 0 before that.
@@ -54,6 +63,7 @@ class Exchange:
         status: of the answer, 0 where none came.
         retry_after_s: how long a server that refused asks to be left alone.
         failure: name of what went wrong on the wire, "" if nothing did.
+        no_answer: what came with status 200 is an error, a page for people, or nothing.
         measured: sent in the steady state.
         place: at which of the target's addresses, -1 where it was sent nowhere.
         sent_bytes: of the request.
@@ -64,6 +74,7 @@ class Exchange:
     index: int
     input_tokens: int
     output_tokens: int
+    by_ids: bool = False
     shared_tokens: int = 0
     intended_ns: int = 0
     sent_ns: int = 0
@@ -75,6 +86,7 @@ class Exchange:
     status: int = 0
     retry_after_s: float = 0.0
     failure: str = ""
+    no_answer: bool = False
     measured: bool = False
     place: int = -1
     sent_bytes: int = 0
@@ -83,8 +95,8 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether it failed on the wire, or was answered with an error."""
-        return bool(self.failure) or self.status >= 400
+        """Whether it failed on the wire, or was answered with an error or elsewhere."""
+        return bool(self.failure) or self.status > 200 or self.no_answer
 
 
 class Tape:
@@ -158,9 +170,12 @@ class Connection(asyncio.Protocol):
         "_framing",
         "_head",
         "_hung_up",
+        "_missing",
         "_reads",
         "_rename",
         "_stamps",
+        "_weighed",
+        "_weight",
         "balance",
         "closed",
         "place",
@@ -184,6 +199,7 @@ class Connection(asyncio.Protocol):
         self._reads: list[bytes] = []
         self._stamps: list[int] | array[int] = []
         self._rename: tuple[bytes, bytes] | None = None
+        self._weighed = self._weight = self._missing = 0
         self.closed = True
         self.served = 0
         self.place, self.balance = 0, Balance.of(1)
@@ -202,6 +218,7 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         self._stamps, self._reads = exchange.stamps, exchange.reads
         self._framing = ""
+        self._weighed = self._weight = self._missing = 0
         exchange.sent_ns = self._clock()
         if self.transport:
             self._write(self.transport, payload)
@@ -227,6 +244,22 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         if exchange:
             self._end(failure)
+
+    def abort_if_endless(self) -> None:
+        """Give the running exchange up where more came than any answer takes.
+
+        To be called often; each read is weighed once.
+        """
+        exchange, reads = self._exchange, self._reads
+        if not exchange or not reads:
+            return
+        if len(reads[-1]) < _LARGE_READ and len(reads) < _MANY_READS:
+            return
+        self._weight += sum(map(len, reads[self._weighed :]))
+        self._weighed = len(reads)
+        if self._weight > _MOST_BYTES + _MOST_BYTES_A_TOKEN * exchange.output_tokens:
+            del exchange.reads[_KEPT_READS:], exchange.stamps[_KEPT_READS:]
+            self.abort("endless")
 
     # Called by the event loop.
 
@@ -265,7 +298,9 @@ class Connection(asyncio.Protocol):
             return
         if not self._framing:
             self._read_head(self._exchange)
-        if self._framing == "chunked" and not tail:
+        elif self._framing == "length":
+            self._missing -= len(self._reads[-1])
+        if (self._framing == "chunked" and not tail) or self._missing > 0:
             return
         if self._framing and body_is_complete(self._reads, self._framing):
             if self.closed and self.transport:
@@ -286,6 +321,8 @@ class Connection(asyncio.Protocol):
                 return
             self._head = raw[: head.end], head
         self._framing = head.framing
+        if self._framing == "length":
+            self._missing = head.end + head.length - len(raw)
         # The server will hang up after this answer; the next request needs a new connection.
         self.closed = head.closes
         exchange.status, exchange.retry_after_s = head.status, head.retry_after_s
@@ -306,13 +343,17 @@ async def connect(target: Target, connection: Connection) -> Connection:
     """Open a connection made for this, and return it.
 
     Raises:
-        OSError: refused, unreachable or not resolvable.
+        OSError: refused, unreachable, not resolvable, or not open in time.
     """
     if target.more:
         target = _next_address(target, connection)
-    await asyncio.get_running_loop().create_connection(
-        lambda: connection, target.host, target.port, ssl=target.tls
-    )
+    try:
+        async with asyncio.timeout(_CONNECT_LIMIT_S):
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection, target.host, target.port, ssl=target.tls
+            )
+    except TimeoutError:
+        raise OSError(f"no connection within {_CONNECT_LIMIT_S:.0f} s") from None
     return connection
 
 

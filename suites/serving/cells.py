@@ -6,14 +6,13 @@ from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import urlsplit
 
 from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import CellSpec
 from suites.client.speculation import of_case
 from suites.client.subject import start_s, subject_spec
-from suites.client.target import POOLED, least_tokens
+from suites.client.target import POOLED, is_usable, least_tokens, names_somebody
 from suites.serving.given import limit, listed, whole
 from suites.serving.points import points_of
 from suites.serving.questions import at_rest, hidden_share, room_of
@@ -176,12 +175,7 @@ def _metrics(options: Mapping[str, Any]) -> str | None:
         raise UserError(
             "the engine started here has none", where="metrics", expected="--endpoint beside it"
         )
-    try:
-        parts = urlsplit(str(given))
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or not str(given).isprintable():
+    if names_somebody(str(given)) or not is_usable(str(given)):
         raise UserError(
             "no usable address",
             where="metrics",

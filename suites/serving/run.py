@@ -23,6 +23,7 @@ from suites.serving.instrument.validity import (
     media_problems,
     pace_problems,
     problems,
+    prompt_problems,
 )
 from suites.serving.load.histogram import Histogram
 from suites.serving.load.point import Point
@@ -274,6 +275,8 @@ def facts_of(point: Point, outcome: LoadOutcome, instrument: Instrument) -> dict
         "pace_problems": pace_problems(outcome),
         "gap_problems": gap_problems(outcome),
         "media_problems": media_problems(outcome, point.input_tokens) if point.media else [],
+        # Of conversations each message brings a part of the template.
+        "prompt_problems": prompt_problems(outcome) if point.shape in {"open", "closed"} else [],
         "hidden": sum(request.hidden_tokens > 0 for request in outcome.answered),
         "saturated": saturated,
         "failures": dict(outcome.failures),

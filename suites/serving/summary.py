@@ -154,13 +154,16 @@ def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
     hidden = sum(fact.get("hidden", 0) for fact in facts)
     unseen = [f"{hidden} answers hide their thoughts: see TTFO"] if hidden else []
     media = sorted({problem for fact in facts for problem in fact.get("media_problems", ())})
+    prompts = sorted({problem for fact in facts for problem in fact.get("prompt_problems", ())})
+    inputs = [*media, *prompts]
     return {
         "ttft": unseen,
         "tpot": pace,
         "interactivity": pace,
         "itl": [*pace, *gaps],
-        "input_throughput": media,
-        "total_throughput": media,
+        "input_throughput": inputs,
+        "total_throughput": inputs,
+        "prefill_throughput": inputs,
     }
 
 

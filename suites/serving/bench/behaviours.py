@@ -131,6 +131,11 @@ def _late_vllm() -> TimedEvents:
     return _ended(timeline, _usage(total_tokens=INPUT_TOKENS + TOKENS, **details))
 
 
+def _padded(text: str, tokens: Iterable[int] = range(TOKENS)) -> TimedEvents:
+    """Behind each token an event that is none."""
+    return [(ms, [event, _say(text)]) for ms, (event,) in _each(tokens=tokens)]
+
+
 def _kept_back(size: int) -> TimedEvents:
     """A gateway that lets so many events wait and sends them together."""
     events = [event for _, events in _each() for event in events]
@@ -211,6 +216,12 @@ def _tool(number: int) -> dict[str, Any]:
     return {"tool_calls": [call]}
 
 
+def _two_choices(number: int) -> bytes:
+    """The same token of two answers in one event, the second answer first."""
+    delta = {"content": _word(number)}
+    return _event({"choices": [{"index": index, "delta": delta} for index in (1, 0)]})
+
+
 _HIDDEN = {"completion_tokens_details": {"reasoning_tokens": 100}}
 _KNOWN = {"prompt_tokens_details": {"cached_tokens": INPUT_TOKENS // 2}}
 _FINAL_STRETCH = range(100, TOKENS)
@@ -256,7 +267,66 @@ _COUNTS = (
         "counts only the tokens of the last event", _chunks(_ended(_each(), _usage(1))), "short"
     ),
     _refused("counts nothing made", _chunks(_ended(_each(), _usage(0))), "short"),
-    _refused("counts less than nothing", _chunks(_ended(_each(), _usage(-1))), "short"),
+    _refused("counts less than nothing", _chunks(_ended(_each(), _usage(-1))), "garbage"),
+    _refused(
+        "had less than nothing in its cache",
+        _chunks(_ended(_each(), _usage(prompt_tokens_details={"cached_tokens": -INPUT_TOKENS}))),
+        "garbage",
+    ),
+    _void(
+        "had more in its cache than the prompt",
+        _ended(_each(), _usage(prompt_tokens_details={"cached_tokens": 9 * INPUT_TOKENS})),
+        "in its cache",
+    ),
+    _refused(
+        "counts more than there are numbers for",
+        _chunks(_ended(_each(), _usage(10**30))),
+        "garbage",
+    ),
+    _right(
+        "counts before its last tokens",
+        [
+            *_each(tokens=range(100)),
+            (_at(99), [_usage()]),
+            *_ended(_each(tokens=range(100, TOKENS))),
+        ],
+    ),
+    _void(
+        "counts twice, and otherwise the second time",
+        _ended(_each(), _usage(), _usage(64)),
+        "fragments with text",
+        asked=0,
+    ),
+    _void(
+        "makes 2 tokens, sends empty events at the same pace, and counts these too",
+        _ended([(_at(n), [_say("a" if n < 2 else "")]) for n in range(TOKENS)], _usage()),
+        "events without text",
+        tokens=2,
+    ),
+    _void(
+        "sends an empty event behind every token, and counts these too",
+        _ended(_padded("", range(64)), _usage()),
+        "behind an event without text",
+        tokens=64,
+    ),
+    _void(
+        "sends a sign of no width behind every token, and counts these too",
+        _ended(_padded("\u200b", range(64)), _usage()),
+        "nothing that can be seen",
+        tokens=64,
+    ),
+    _void(
+        "sends a sign of no width behind every token and never counts, of any length",
+        _ended(_padded("\u200b")),
+        "nothing that can be seen",
+        asked=0,
+    ),
+    _void(
+        "sends a blank behind every token and never counts, of any length",
+        _ended(_padded(" ")),
+        "are blank",
+        asked=0,
+    ),
     _refused(
         "counts twice as many as it sends", _chunks(_ended(_each(), _usage(2 * TOKENS))), "long"
     ),
@@ -357,6 +427,66 @@ _TEXTS = (
         _ended([(_at(n), [_say("data: [DONE]\n\n0\r\n\r\n")]) for n in range(TOKENS)], _usage()),
     ),
     _right("calls a tool", _ended([(_at(n), [_delta(_tool(n))]) for n in range(TOKENS)], _usage())),
+    _right(
+        "calls a tool between its words",
+        _ended(
+            [
+                (_at(n), [_delta(_tool(n) if n % 2 else {"content": _word(n)})])
+                for n in range(TOKENS)
+            ],
+            _usage(),
+        ),
+    ),
+    _right(
+        "sends its content in parts",
+        _ended(
+            [
+                (_at(n), [_delta({"content": [{"type": "text", "text": _word(n)}]})])
+                for n in range(TOKENS)
+            ],
+            _usage(),
+        ),
+    ),
+    _right(
+        "says in its first event who it is, and the end of the sequence as a reason",
+        _ended(
+            [
+                (40.0, [_delta({"role": "assistant", "content": "", "provider": "acme"})]),
+                *_each(tokens=range(TOKENS - 1)),
+                (_at(TOKENS - 1), [_STOP]),
+            ],
+            _usage(),
+        ),
+    ),
+    _right(
+        "begins with probabilities of nothing",
+        _ended([(40.0, [_delta({"role": "assistant", "logprobs": {"token": "x"}})]), *_each()]),
+    ),
+    _right(
+        "sends probabilities in events of their own",
+        _ended(
+            [(ms, [event, _delta({}, logprobs={"token": "x"})]) for ms, (event,) in _each()],
+            _usage(),
+        ),
+    ),
+    _right("begins with a delta that is a number", _ended([(10.0, [_delta(5)]), *_each()])),
+    _right("finishes twice", _ended(_each(), _STOP, _STOP, _usage())),
+    _right(
+        "finishes before its last tokens",
+        [
+            *_each(tokens=range(100)),
+            (_at(99), [_STOP]),
+            *_ended(_each(tokens=range(100, TOKENS)), _usage()),
+        ],
+    ),
+    _right(
+        "says [DONE] before its last tokens",
+        [
+            *_each(tokens=range(100)),
+            (_at(99), [_DONE]),
+            *_ended(_each(tokens=range(100, TOKENS)), _usage()),
+        ],
+    ),
     _right("refuses in words of its own field", _ended(_each("refusal"), _usage())),
     _right(
         "thinks aloud as `reasoning_content`",
@@ -372,6 +502,34 @@ _TEXTS = (
         "thinks aloud as `thinking`",
         _ended([*_each("thinking", range(100)), *_each(tokens=_FINAL_STRETCH)], _usage()),
         ttfo_ms=_at(100),
+    ),
+    _right(
+        "thinks aloud under one name after another",
+        _ended(
+            [
+                (
+                    _at(n),
+                    [_delta({("reasoning", "reasoning_content", "thinking")[n % 3]: _word(n)})],
+                )
+                for n in range(100)
+            ]
+            + _each(tokens=_FINAL_STRETCH),
+            _usage(),
+        ),
+        ttfo_ms=_at(100),
+    ),
+    _right(
+        "thinks again behind the first words of its answer",
+        _ended(
+            [
+                *_each("reasoning", range(50)),
+                *_each(tokens=range(50, 60)),
+                *_each("reasoning", range(60, 100)),
+                *_each(tokens=_FINAL_STRETCH),
+            ],
+            _usage(),
+        ),
+        ttfo_ms=_at(50),
     ),
     _right(
         "thinks aloud under two names at once",
@@ -455,7 +613,34 @@ _TEXTS = (
                 _usage(2 * TOKENS),
             )
         ),
-        "long",
+        "several",
+    ),
+    _refused(
+        "sends two answers at once, which together are as long as asked",
+        _chunks(
+            _ended(
+                [(_at(n), [_two_choices(n)]) for n in range(TOKENS // 2)],
+                _usage(),
+            )
+        ),
+        "several",
+        tokens=TOKENS // 2,
+    ),
+    _right(
+        "numbers its tokens where others number answers",
+        _ended(
+            [
+                (ms, [e.replace(b'"index": 0', b'"index": %d' % (n + 1)) for e in es])
+                for n, (ms, es) in enumerate(_each())
+            ],
+            _usage(),
+        ),
+    ),
+    _refused(
+        "gives up for want of room",
+        _chunks(_ended(_each(tokens=range(20)), _delta({}, finish="insufficient_system_resource"))),
+        "insufficient_system_resource",
+        asked=0,
     ),
     _refused(
         "begins again midway",
@@ -575,6 +760,11 @@ def _interim(status: str) -> tuple[TimedBytes, ...]:
     return ((ms, f"HTTP/1.1 {status}\r\nLink: </a>\r\n\r\n".encode() + first), *rest)
 
 
+def _behind(more: bytes) -> tuple[TimedBytes, ...]:
+    *wire, (ms, last) = _chunks(_USUAL)
+    return (*wire, (ms, last + more))
+
+
 def _wire(name: str, sent: tuple[TimedBytes, ...], **more: Any) -> ScriptedAnswer:
     return ScriptedAnswer(name=name, sent=sent, **more)
 
@@ -601,6 +791,18 @@ _FRAMES = (
         _changed(b"data: ", b"event: ping\ndata: now\n\ndata: "),
     ),
     _wire("sends events of nothing", _changed(b"data: ", b"data:\n\ndata: ")),
+    _wire("ends an event by LF and CR LF", _changed(b"\n\n", b"\n\r\n")),
+    _wire("numbers nothing in an event of its own", _changed(b"data: ", b"id: 1\n\ndata: ")),
+    _wire(
+        "sends ten megabytes of comment first",
+        _chunks([(20.0, [b": " + b"x" * 10_000_000 + b"\n\n"]), *_USUAL]),
+    ),
+    _wire(
+        "says that it does not compress",
+        _plain(_USUAL, f"HTTP/1.1 200 OK\r\n{_SSE}Content-Encoding: none\r\n\r\n"),
+        then="close",
+    ),
+    _wire("sends more behind its end", _behind(b"\r\n" + _DONE)),
     _wire("extends its chunks", _on_the_wire(b"\r\ndata", b";x=1\r\ndata")),
     _wire(
         "sends trailers",
@@ -692,6 +894,43 @@ _REFUSALS = (
         ),
         "compressed",
     ),
+    _refused(
+        "compresses and does not say so",
+        ((5.0, _CHUNKED.encode() + _chunk(b"\x1f\x8b\x08") + _LAST_CHUNK),),
+        "compressed",
+    ),
+    _refused(
+        "says how much comes, and sends more",
+        _plain(_USUAL, f"HTTP/1.1 200 OK\r\n{_SSE}Content-Length: {_LENGTH // 2}\r\n\r\n"),
+        "no_done",
+    ),
+    _refused(
+        "says how much comes, and sends less",
+        _plain(_USUAL, f"HTTP/1.1 200 OK\r\n{_SSE}Content-Length: {2 * _LENGTH}\r\n\r\n"),
+        "closed_early",
+        then="close",
+    ),
+    _refused(
+        "begins its head and never ends it",
+        ((5.0, b"HTTP/1.1 200 OK\r\n"), *((6.0 + n, b"X: " + b"x" * 40_000) for n in range(3))),
+        "garbage",
+    ),
+    _refused(
+        "says 103 and nothing else, over and over",
+        tuple((5.0 + n, b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000) for n in range(3)),
+        "garbage",
+    ),
+    _refused(
+        "sends a chunk of less than nothing",
+        ((5.0, _CHUNKED.encode() + b"5\r\nhello\r\n-6\r\n" + _LAST_CHUNK),),
+        "garbage",
+    ),
+    _refused(
+        "sends a chunk larger than any machine",
+        ((5.0, _CHUNKED.encode() + b"F" * 40 + b"\r\nhello\r\n" + _LAST_CHUNK),),
+        "garbage",
+    ),
+    _refused("says a status of four digits", _whole(5.0, "2000 OK", b"hello"), "garbage"),
     _refused("says 200 and sends an error", _whole(5.0, "200 OK", _TOLD), "not_streamed"),
     _refused("sends its answer in one piece", _whole(900.0, "200 OK", _ANSWER), "not_streamed"),
     _refused(

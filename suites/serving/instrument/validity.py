@@ -20,6 +20,7 @@ __all__ = [
     "media_problems",
     "pace_problems",
     "problems",
+    "prompt_problems",
 ]
 
 # More failures than this and the survivors no longer stand for the load.
@@ -35,6 +36,8 @@ _CACHED_LIMIT = 0.02
 # Events that carry more tokens than this, or come together more often, tell no token from the next.
 _TOKENS_AN_EVENT = 1.1
 _TOGETHER = 0.5
+# Prompts of one length, of other words, are counted alike within this share and so many tokens.
+_COUNTED_ALIKE, _COUNTED_ALIKE_TOKENS = 0.1, 16
 # An answer's end is a heap from so many tokens and this share of them on; a client that was kept
 # from its core makes a few.
 _LEAST_HEAP, _HEAP_SHARE = 8, 0.25
@@ -125,6 +128,23 @@ def media_problems(outcome: LoadOutcome, text_tokens: int) -> list[str]:
     if not counted or np.mean(counted) > text_tokens:
         return []
     return [f"the server counts {np.mean(counted):.4g} input tokens, no more than the text has"]
+
+
+def prompt_problems(outcome: LoadOutcome) -> list[str]:
+    """What makes input rates no rates: a server that counts prompts in other tokens than before.
+
+    Whatever it adds to every prompt, a chat's template, it adds to all alike.
+    """
+    asked = [request for request in outcome.answered if request.question < 0]
+    if not asked:
+        return []
+    added = np.array([request.input_tokens - request.sent_tokens for request in asked])
+    sent = np.array([request.sent_tokens for request in asked])
+    off = np.abs(added - np.median(added)) > _COUNTED_ALIKE * sent + _COUNTED_ALIKE_TOKENS
+    if np.mean(off) <= FAILURE_LIMIT:
+        return []
+    least, most = min(added), max(added)
+    return [f"the server counts {least:+d} to {most:+d} tokens beside those of a prompt, not alike"]
 
 
 def _uncounted(outcome: LoadOutcome) -> str:

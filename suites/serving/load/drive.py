@@ -10,6 +10,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Protocol
 
 from suites.client.recording import Recording
+from suites.client.request import COUNTED, answer_of
 from suites.client.wire import Exchange
 from suites.serving.load.connections import Connections
 
@@ -26,6 +27,9 @@ __all__ = ["Drive", "Pace", "Requests"]
 _WATCH_S = 0.1
 # So many failures in a row, and the endpoint is left alone.
 _MOST_IN_A_ROW = 10
+# An answer of so few reads and bytes may be none, and is looked at at once: whoever says "200" and
+# an error would be asked again as fast as it says so. Vectors and scores of more bytes are some.
+_FEW_READS, _FEW_BYTES, _FEW_BYTES_POOLED = 8, 2**16, 2**11
 # Nor is one waited for that wants to be left alone for longer.
 _LONGEST_REST_S = 60.0
 
@@ -95,6 +99,8 @@ class Drive:
         self.sent = 0
         self.failed_in_a_row = 0
         self._requests, self._pace, self._watch = requests, pace, watch
+        self._by_ids = not target.vocabulary.is_text
+        self._few_bytes = _FEW_BYTES_POOLED if target.pooled else _FEW_BYTES
         self._apart = apart
         self._connections = Connections(
             target,
@@ -146,6 +152,7 @@ class Drive:
             index=self.sent,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            by_ids=self._by_ids,
             shared_tokens=self._requests.shared(self.sent),
             intended_ns=intended_ns,
         )
@@ -223,6 +230,8 @@ class Drive:
                 asyncio.get_running_loop().call_soon(self._tape_one)
         if exchange.measured:
             self._measured_open -= 1
+        if len(exchange.stamps) <= _FEW_READS and not exchange.refused:
+            exchange.no_answer = self._is_no_answer(exchange)
         self.failed_in_a_row = self.failed_in_a_row + 1 if exchange.refused else 0
         if self.is_over:
             return
@@ -232,6 +241,11 @@ class Drive:
             self._finish(exchange.ended_ns)
         else:
             self._pace.ended(connection, exchange)
+
+    def _is_no_answer(self, exchange: Exchange) -> bool:
+        if sum(exchange.sizes or ()) > self._few_bytes:
+            return False
+        return answer_of(self.recording.tape, exchange).failure not in {"", *COUNTED}
 
     def _is_hopeless(self, exchange: Exchange) -> bool:
         long = exchange.refused and exchange.retry_after_s > _LONGEST_REST_S
@@ -286,6 +300,8 @@ class Drive:
             late = [c for c, exchange in running if now - exchange.sent_ns > limit_ns]
             for connection in late:
                 connection.abort("timeout")
+            for connection in list(self._connections.running):
+                connection.abort_if_endless()
             self._look_at_the_clock(now)
             if self._watch:
                 self._watch(recording)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base import files, json_file
 from suites.base.errors import UserError
-from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.client.vocabulary import MOST_TOKENS, UNIQUE_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ __all__ = ["mean_of", "read_lengths", "spread_lengths"]
 _ROUND = 1024
 _MOST_LINES = 65_536
 _MOST_BYTES = 2**23
-_MOST_TOKENS = 100_000_000
 _LEAST = {"isl": UNIQUE_TOKENS + 1, "osl": 2}
 _EXAMPLE = '{"isl": 120, "osl": 40}'
 
@@ -79,11 +78,11 @@ def _whole(fields: dict[str, Any], name: str, where: str) -> int:
     value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int):
         raise UserError(f"{name} is not a whole number", where=where, expected=_EXAMPLE)
-    if not _LEAST[name] <= value <= _MOST_TOKENS:
+    if not _LEAST[name] <= value <= MOST_TOKENS:
         raise UserError(
             f"{name} is {str(value)[:20]}",
             where=where,
-            expected=f"from {_LEAST[name]} to {_MOST_TOKENS}",
+            expected=f"from {_LEAST[name]} to {MOST_TOKENS}",
         )
     return value
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base import files, json_file
 from suites.base.errors import UserError
 from suites.client.prompts import BLOCK_TOKENS, Turn
-from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.client.vocabulary import MOST_TOKENS, UNIQUE_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["public_turns"]
 
 _LEAST_INPUT, _LEAST_OUTPUT = UNIQUE_TOKENS + 1, 2
-_MOST_TOKENS = 100_000_000
 _MOST_ID = 2**53 - 1
 _MOST_S = 1e15
 
@@ -123,21 +122,28 @@ def _turn(number: int, arrival_s: float, input_tokens: int, output_tokens: int) 
     )
 
 
-def _number(fields: Mapping[str, Any], name: str, where: str) -> float:
+def _value(fields: Mapping[str, Any], name: str) -> float:
+    """A number as it stands there, NaN where none does."""
     given = fields.get(name)
     try:
-        value = float(given) if type(given) in {int, float, str} else math.nan  # type: ignore[arg-type]
+        return float(given) if type(given) in {int, float, str} else math.nan  # type: ignore[arg-type]
     except (ValueError, OverflowError):
-        value = math.nan
+        return math.nan
+
+
+def _number(fields: Mapping[str, Any], name: str, where: str) -> float:
+    value = _value(fields, name)
     if not 0 <= value < _MOST_S:
         raise UserError(f"{name} is not a time", where=where, expected="a number from 0")
     return value
 
 
 def _tokens(fields: Mapping[str, Any], name: str, where: str) -> int:
-    value = _number(fields, name, where)
-    if value != int(value) or value > _MOST_TOKENS:
+    value = _value(fields, name)
+    if not (0 <= value <= MOST_TOKENS and value == int(value)):
         raise UserError(
-            f"{name} is {value:g}", where=where, expected=f"a whole number to {_MOST_TOKENS}"
+            f"{name} is {str(fields.get(name))[:20]!r}",
+            where=where,
+            expected=f"a whole number from 0 to {MOST_TOKENS}",
         )
     return int(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from suites.base.errors import UserError
 from suites.client.prompts import PromptWriter
-from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.client.vocabulary import MOST_TOKENS, UNIQUE_TOKENS
 from suites.serving.load.think import Think
 
 if TYPE_CHECKING:
@@ -83,9 +83,17 @@ class SessionShape:
         """Check that there can be such sessions.
 
         Raises:
-            UserError: sub-agents of a single turn, or a share that prompts of these sizes cannot
-                have.
+            UserError: sub-agents of a single turn, a prompt longer than any, or a share that
+                prompts of these sizes cannot have.
         """
+        grown = (self.turns - 1) * (self.output_tokens + self.turn_tokens)
+        longest = self.first_tokens + grown + self.sub_agents * self.output_tokens
+        if longest > MOST_TOKENS:
+            raise UserError(
+                f"{longest} tokens in the last prompt",
+                where="turns",
+                expected=f"at most {MOST_TOKENS}",
+            )
         if self.sub_agents and self.turns < 2:
             raise UserError("sub-agents of a single turn", where="turns", expected="at least 2")
         least, most = self._share_at(0.0), self._share_at(1.0)

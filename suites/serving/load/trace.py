@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base import files, json_file
 from suites.base.errors import UserError
 from suites.client.prompts import BLOCK_TOKENS, Turn
-from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.client.vocabulary import MOST_TOKENS, UNIQUE_TOKENS
 from suites.serving.load.public_traces import public_turns
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["Trace", "busiest_rate", "read_trace"]
 
 _FIELDS = {"arrival", "isl", "osl", "session"}
 _MOST_BYTES = 2**28  # some three million requests
-_MOST = 1e15
+_MOST_S = 1e9  # thirty years
 _EXAMPLE = '{"arrival": 0.5, "isl": 120, "osl": 40, "session": "a"}'
 
 
@@ -97,7 +97,7 @@ def _turn(line: bytes, where: str, sessions: dict[str, int]) -> Turn:
         raise UserError(f"unknown field {unknown[0]!r}", where=where, expected=_EXAMPLE)
     session = fields.get("session")
     return Turn(
-        arrival_s=_number(fields, "arrival", where, least=0.0),
+        arrival_s=_number(fields, "arrival", where, least=0.0, most=_MOST_S),
         input_tokens=_whole(fields, "isl", where, least=UNIQUE_TOKENS + 1),
         output_tokens=_whole(fields, "osl", where, least=2),
         # Without a name, a session of its own; `repr` keeps 1 and "1" apart, and both from places.
@@ -121,18 +121,18 @@ def _check_sessions(numbered: Sequence[tuple[Turn, int]], path: Path) -> None:
                 )
 
 
-def _number(fields: dict[str, Any], name: str, where: str, *, least: float) -> float:
+def _number(fields: dict[str, Any], name: str, where: str, *, least: float, most: float) -> float:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UserError(f"{name} is {value!r}", where=where, expected="a number")
-    if not least <= value < _MOST:
+    if not least <= value <= most:
         what = f"{name} is {value}"[:80]
-        raise UserError(what, where=where, expected=f"at least {least:g}, below 1e15")
+        raise UserError(what, where=where, expected=f"from {least:g} to {most:g}")
     return float(value)
 
 
 def _whole(fields: dict[str, Any], name: str, where: str, *, least: int) -> int:
-    value = _number(fields, name, where, least=least)
+    value = _number(fields, name, where, least=least, most=MOST_TOKENS)
     if value != int(value):
         raise UserError(f"{name} is {value}", where=where, expected="a whole number")
     return int(value)

@@ -239,6 +239,8 @@ def test_embeddings_are_no_decode():
         ({"results": [{"relevance_score": 1}], "meta": {"tokens": {"input_tokens": 7}}}, 1, 7),
         ({"results": [{"index": 0, "score": 0.1}], "usage": None}, 1, None),
         ({"data": [{"embedding": []}]}, None, None),
+        ({"data": [{"embedding": [None, None]}]}, None, None),
+        ({"results": [{"index": 0, "score": 1}, {"index": 0, "score": 2}]}, 1, None),
         ({"results": [{"relevance_score": True}, {"relevance_score": "1"}]}, None, None),
         ({"error": "no", "data": [{"embedding": [1]}]}, None, None),
         ({"data": {"embedding": [1]}}, None, None),

@@ -57,6 +57,21 @@ def test_an_answer_that_is_too_large_or_takes_too_long_is_given_up(answered, bod
     assert body.closed
 
 
+def test_an_answer_that_is_compressed_is_not_read(monkeypatch):
+    asked = []
+    body = Body([1])
+    packed = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=body)
+    monkeypatch.setattr(
+        httpx.HTTPTransport, "handle_request", lambda _, request: asked.append(request) or packed
+    )
+    with (
+        httpx.Client(transport=BoundedTransport()) as client,
+        pytest.raises(httpx.ReadError, match="compressed \\('gzip'\\), which was not asked for"),
+    ):
+        client.get("http://h/")
+    assert (asked[0].headers["accept-encoding"], body.closed) == ("identity", True)
+
+
 def test_authorities_are_read_once_and_others_are_taken_as_given(monkeypatch):
     bounded_answers._trusted.cache_clear()
     read = []

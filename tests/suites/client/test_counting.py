@@ -281,13 +281,16 @@ def test_an_exchange_is_read_with_all_that_was_known_of_it():
         index=3, intended_ns=1, sent_ns=2, token_ns=[4, 4], ended_ns=9, input_tokens=10,
         output_tokens=2, failure="", detail="", measured=True, cached_tokens=None, timings={},
         truth_ns=[], first_tokens=2, answer_ns=4, shared_tokens=6, asked_tokens=2, told=True,
-        place=1, text=b"ab", first_text=2, session=6, turn=7,
+        place=1, text=b"ab", first_text=2, session=6, turn=7, sent_tokens=8,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("counted", "doubted"), [(7048, False), (7049, True)])
-def test_more_prompt_tokens_than_bytes_are_not_believed(counted, doubted):
-    exchange = Exchange(index=0, input_tokens=8, output_tokens=1, sent_bytes=5000)
+@pytest.mark.parametrize(
+    ("by_ids", "counted", "doubted"),
+    [(False, 7048, False), (False, 7049, True), (True, 72, False), (True, 73, True)],
+)
+def test_more_prompt_tokens_than_bytes_or_ids_are_not_believed(by_ids, counted, doubted):
+    exchange = Exchange(index=0, input_tokens=8, output_tokens=1, sent_bytes=5000, by_ids=by_ids)
     told = json.dumps({"choices": [], "usage": {"prompt_tokens": counted, "completion_tokens": 1}})
     exchange.reads = [
         b"HTTP/1.1 200 OK\r\n\r\n"

@@ -48,6 +48,8 @@ def test_a_chunk_cut_short_gives_what_came_of_it():
         (b";x=1\r\nabc\r\n", "no chunk size"),
         (b"2\r\nabc\r\n", r"no chunk end: b'c\\r\\n'"),
         (b"2\r\nabXY", r"no chunk end: b'XY'"),
+        (b"3\r\nabc\r\n-6\r\n0\r\n\r\n", "no chunk size: b'-6"),  # back to the end of the first
+        (b"F" * 40 + b"\r\nab", "no chunk size"),  # beyond what a machine counts
     ],
 )
 def test_what_is_no_chunk_is_shown(body, said):
@@ -65,6 +67,11 @@ def test_a_body_that_cannot_be_followed_has_ended_at_what_looks_like_its_end():
 def test_a_body_of_stated_length_is_complete_with_that_many_bytes(body, complete):
     reads = [b"HTTP/1.1 200 OK\r\nContent-", b"Length: 2\r\n\r\n" + body]
     assert body_is_complete(reads, "length") is complete
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"data: [DONE]\n\n", CHUNKED + b"0\r\n\r\n"])
+def test_what_stands_behind_the_last_chunk_holds_nobody_up(behind):
+    assert body_is_complete([CHUNKED, BODIES["plain"] + behind], "chunked")
 
 
 def test_a_long_body_ends_by_its_tail_and_long_trailers_do_not_hide_it():
@@ -118,6 +125,11 @@ def test_a_head_that_is_not_whole_is_waited_for(start):
         (b"\r\n<html>", "no HTTP response: b'<html>'"),
         (b"HTTP/1.1\r\n\r\n", "no status line: b'HTTP/1.1'"),
         (b"HTTP/1.1 OK 200\r\n\r\n", "no status line"),
+        (b"HTTP/1.1 -200 OK\r\n\r\n", "no status line"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "no status line"),
+        (b"HTTP/1.1 200 OK\r\nName: " + b"x" * 2**16, "a head without end: b'HTTP/1.1 200"),
+        (b"HTTP/1.1 103 Early\r\n\r\n" * 3000, "a head without end"),
+        (b"\r\n" * 2**16, "a head without end"),
     ],
 )
 def test_what_is_no_head_is_shown(raw, said):

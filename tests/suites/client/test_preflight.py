@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -43,7 +44,8 @@ class Service(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.asked.append({"path": self.path, "key": self.headers["Authorization"]})
-        self.answer(200, json.dumps(self.habits.get("lists")).encode())
+        lists = self.habits.get("lists")
+        self.answer(200, (lists if isinstance(lists, str) else json.dumps(lists)).encode())
 
     def answer(self, status, body):
         self.send_response(status)
@@ -114,6 +116,7 @@ NO_IDS = "; an endpoint that takes no token ids, or not these, is asked with --a
         ("chat", 401, KEY),
         ("chat", 403, KEY),
         ("chat", 404, ADDRESS),
+        ("chat", 307, "; give the address that it sends to, which is not followed by itself"),
         ("chat", 400, ""),
         ("completions", 400, NO_IDS),
         ("completions", 422, NO_IDS),
@@ -259,6 +262,7 @@ def test_fields_that_are_not_sent_are_not_left_out_again(service):
         ({"data": [{"id": 5}]}, "lists no models"),
         ({"data": "all"}, "lists no models"),
         ([1], "lists no models"),
+        ("[" * 100_000, "lists no models"),
         (None, "lists no models"),
     ],
 )
@@ -280,6 +284,31 @@ def test_models_are_listed_beside_what_is_asked():
     assert (
         Target(url=address, model="m", api="chat").listing == "https://h/d/x/models?api-version=1"
     )
+
+
+def test_a_connection_that_does_not_open_is_waited_for_no_longer_than_its_limit(monkeypatch):
+    monkeypatch.setattr("suites.client.wire._CONNECT_LIMIT_S", 0.0)
+    with pytest.raises(UserError, match=r"cannot connect \(no connection within 0 s\)"):
+        preflight(Target(url="http://127.0.0.1:1", model="m"))
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (
+            ssl.SSLCertVerificationError("certificate has expired"),
+            "take any certificate by --insecu",
+        ),
+        (ssl.SSLError("wrong version number"), "look whether it is http or https"),
+    ],
+)
+def test_what_may_be_done_about_a_certificate_is_said(monkeypatch, error, remedy):
+    async def connect(*_):
+        raise error
+
+    monkeypatch.setattr("suites.client.preflight.connect", connect)
+    with pytest.raises(UserError, match=remedy):
+        preflight(Target(url="https://h", model="m"))
 
 
 def test_an_address_where_nobody_answers_is_said():
@@ -305,9 +334,12 @@ def test_a_base_address_is_used_as_it_is_given(given, asked):
     assert Target(url=given, model="m", api="chat").address == asked
 
 
-def test_a_password_in_an_address_is_refused_and_not_repeated():
+@pytest.mark.parametrize(
+    "url", ["http://me:s3cret@h", "http://me:s3cret@h:99999", "me:s3cret@h", "http://s3cret@[h?x"]
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(url):
     with pytest.raises(UserError) as refusal:
-        Target(url="http://me:s3cret@h", model="m")
+        Target(url=url, model="m")
     assert "s3cret" not in str(refusal.value)
 
 

@@ -286,10 +286,21 @@ def test_text_is_found_whatever_it_is_called_and_thoughts_are_told_apart(fields,
 
 
 @pytest.mark.parametrize(
-    "fields", [{"role": "assistant"}, {"id": "x", "type": "y", "object": "z", "model": "m"}, {}]
+    "fields",
+    [
+        {"role": "assistant"},
+        {"role": "assistant", "provider": "acme", "logprobs": {"content": [{"token": "x"}]}},
+        {"tool_calls": [{"id": "x", "type": "y", "object": "z", "model": "m"}]},
+        {},
+    ],
 )
 def test_names_are_no_text(fields):
     assert plain(delta(fields), WORD, WORD, DONE).token_ns == [2, 3]
+
+
+@pytest.mark.parametrize("odd", [5, True, ["role"], "role"])
+def test_a_delta_of_another_kind_brings_nothing(odd):
+    assert plain(delta(odd), WORD, DONE).token_ns == [2]
 
 
 def test_text_is_joined_in_order_and_what_came_first_is_known():
@@ -303,8 +314,8 @@ def test_deep_fragments_are_text_down_to_a_tools_arguments():
     deep = "word"
     for _ in range(7):
         deep = [deep]
-    assert plain(delta({"x": deep[0]}), DONE).token_ns == [1]
-    assert plain(delta({"x": [deep]}), DONE).token_ns == []
+    assert plain(delta({"tool_calls": deep[0]}), DONE).token_ns == [1]
+    assert plain(delta({"tool_calls": [deep]}), DONE).token_ns == []
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,24 @@ def test_weights_that_cannot_be_read_keep_the_name_given_or_their_files(weights)
         ),
         ({**AT, "extra_body": "[]"}, '--extra-body: no object; expected such as {"top_k": 1}'),
         (
+            {**AT, "extra_body": '{"x": 1e999}'},
+            (
+                "--extra-body: no JSON (Out of range float values are not JSON compliant); "
+                'expected an object such as {"top_k": 1}'
+            ),
+        ),
+        (
+            {**AT, "extra_body": '{"stream": false, "n": 2}'},
+            "--extra-body: n is not what it may change; expected fields beside those of the load",
+        ),
+        (
+            {**AT, "header": ["X: y", "Content-Length: 5"]},
+            (
+                "--header: content-length is not what it may change; expected headers beside those "
+                "of a request's frame"
+            ),
+        ),
+        (
             {**AT, "api_key_env": "NOT_SET"},
             (
                 "api_key_env: environment variable NOT_SET is not set; expected the endpoint's API "

@@ -102,13 +102,14 @@ def test_a_host_and_port_are_named_as_given_and_asked_by_their_scheme(url, autho
 
 
 def test_a_path_is_sent_in_ascii_with_its_question():
-    asked = target(url="http://h/a b\u00fc/v1?x=%20y".replace(" ", "%20"))
-    assert asked.head().startswith(b"POST /a%20b%C3%BC/v1/completions?x=%20y HTTP/1.1\r\n")
+    asked = target(url="http://h/a b\u00fc/v1?x=%20y&\u00fc=?[]".replace(" ", "%20"))
+    line = b"POST /a%20b%C3%BC/v1/completions?x=%20y&%C3%BC=?[] HTTP/1.1\r\n"
+    assert asked.head().startswith(line)
 
 
 @pytest.mark.parametrize(
     "url", ["", "h:8000", "ftp://h", "http://", "http://h:0", "http://h:99999", "http://h/a b",
-            "http://h/\n", "http://" + "a" * 70 + "\u00fc"],
+            "http://h/\n", "http://" + "a" * 70 + "\u00fc", "http://" + "a" * 70, "http://a..b"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_in_one_line(url):
     with pytest.raises(UserError) as refusal:
@@ -169,6 +170,11 @@ def test_a_key_is_read_from_its_variable(monkeypatch):
     monkeypatch.setenv("MINE", "")
     with pytest.raises(UserError, match="environment variable MINE is not set"):
         key_from("MINE")
+    for odd in ("k3y\r\nX: y", "钥匙"):
+        monkeypatch.setenv("MINE", odd)
+        with pytest.raises(UserError, match="MINE holds other than letters") as refusal:
+            key_from("MINE")
+        assert odd not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

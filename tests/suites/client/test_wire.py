@@ -217,14 +217,53 @@ def test_an_exchange_given_up_has_its_name_and_the_connection_is_dropped():
     assert peer.connection.balance.of_place(0) == (0, 1)
 
 
+@pytest.mark.parametrize("read", [b"x" * 2**20, b"x" * 4096])
+def test_an_answer_of_more_bytes_than_any_is_given_up_and_little_of_it_kept(read):
+    peer = Peer()
+    peer.connection.abort_if_endless()
+    exchange = peer.ask()
+    peer.connection.abort_if_endless()
+    peer.connection.data_received(HEAD)
+    # 32 MiB, and 16 KiB for each of the two tokens.
+    for size in range(len(read), 2**25 + 2 * 2**14 + 1 - len(HEAD), len(read)):
+        peer.connection.data_received(read)
+        if size % 2**22 == 0:
+            peer.connection.abort_if_endless()
+    peer.connection.abort_if_endless()
+    assert peer.ended == []
+    peer.connection.data_received(read)
+    peer.connection.abort_if_endless()
+    assert (peer.ended, exchange.failure, peer.transport.ended) == (
+        [exchange],
+        "endless",
+        "aborted",
+    )
+    assert (len(exchange.reads), len(exchange.stamps)) == (16, 16)
+
+
+def test_an_answer_in_very_many_small_reads_is_weighed_too(monkeypatch):
+    monkeypatch.setattr("suites.client.wire._MANY_READS", 9)
+    monkeypatch.setattr("suites.client.wire._MOST_BYTES", len(HEAD) + 7 - 2 * 2**14)
+    peer = Peer()
+    exchange = peer.ask()
+    peer.connection.data_received(HEAD)
+    for _ in range(7):
+        peer.connection.data_received(b"x")
+        peer.connection.abort_if_endless()
+    assert exchange.failure == ""
+    peer.connection.data_received(b"x")
+    peer.connection.abort_if_endless()
+    assert exchange.failure == "endless"
+
+
 @pytest.mark.parametrize(
     ("status", "header", "wait_s", "refused"),
     [
         (429, b"Retry-After: 7", 7.0, True),
         (503, b"Retry-After: Wed, 21 Oct 2026 07:28:00 GMT", 0.0, True),
         (400, b"Retry-After: 99999999", 99999999.0, True),
-        (400, b"Retry-After: 999999999", 0.0, True),
-        (399, "Retry-After: ٣".encode(), 0.0, False),
+        (400, b"Retry-After: 999999999", 999999999.0, True),
+        (399, "Retry-After: ٣".encode(), 0.0, True),
         (200, b"X: 1", 0.0, False),
     ],
 )

@@ -477,6 +477,43 @@ def test_a_server_that_refuses_is_left_alone(shape, told):
     assert outcome.measured[0].detail == "slow down"
 
 
+LATER = b"\r\nRetry-After: 3600\r\n\r\n"
+NO_ANSWERS = {
+    "says 200 and an error": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n" + b'{"error": "quota"}',
+        "not_streamed",
+    ),
+    "says 200 and an error in an event": (
+        whole(b'data: {"error": {"message": "quota"}}\n\n', DONE),
+        "error_event",
+    ),
+    "says 200 and a page to sign in": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html>   ",
+        "garbage",
+    ),
+    "says 200 and nothing": (whole(DONE), "empty"),
+    "sends elsewhere": (b"HTTP/1.1 307 No\r\nContent-Length: 0\r\n\r\n", "http_307"),
+}
+
+
+@pytest.mark.parametrize("habit", NO_ANSWERS)
+def test_a_server_that_has_no_answer_any_more_is_left_alone(habit):
+    """It is asked once: to be left alone for an hour spares the test the waits between ten."""
+    none, name = NO_ANSWERS[habit]
+    asked = []
+
+    def answer(peer):
+        asked.append(1)
+        peer.sendall(GOOD if len(asked) < 4 else none.replace(b"\r\n\r\n", LATER, 1))
+
+    point = Point(
+        shape="closed", concurrency=1, requests=3000, input_tokens=8, output_tokens=TOKENS
+    )
+    with serving(answer) as url:
+        outcome = run_point(Target(url=url, model="m"), point, seed=0)
+    assert (outcome.gave_up, outcome.failures, len(asked)) == (True, {name: 1}, 4)
+
+
 def test_a_server_that_closes_after_every_answer_without_saying_so_is_asked_again():
     def answer(peer):
         peer.sendall(GOOD)

@@ -375,6 +375,12 @@ def test_adapters_have_rows_of_their_own(emitter_at, exact_instrument):
     assert fact["media_problems"] == []
     assert invalid >= {"input_throughput", "total_throughput"}
     assert "ttft" not in invalid
+    assert fact["prompt_problems"] == []
+    unlike = summarize([replace_fact(result, prompt_problems=["counts +0 to +86"])])
+    assert [row.metric for row in unlike if "+86" in str(row.labels.get("invalid_because"))] == [
+        "input_throughput",
+        "total_throughput",
+    ]
 
 
 def replace_fact(result, **changes):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from suites.serving.instrument.validity import pace_problems, problems
+from suites.serving.instrument.validity import pace_problems, problems, prompt_problems
 from suites.serving.load.outcome import LoadOutcome
 from tests.builders import answered
 
@@ -91,3 +93,23 @@ def test_tokens_that_are_counted_at_once_at_the_end_have_no_pace(sizes, named):
     assert any("at once" in reason for reason in reasons) == named
     # What happens to a few answers is not a property of the server.
     assert not pace_problems(outcome([in_turn(*sizes), *[in_turn(*[1] * 9)] * 9]))
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([(64, 104)] * 99 + [(500, 560)], ""),  # a template of 40 tokens, words of a few more
+        ([(64, 64)] * 99 + [(64, 150)], ""),  # one in a hundred
+        ([(64, 64), (64, 150)] * 9, "the server counts +0 to +86 tokens beside those of a prompt"),
+    ],
+)
+def test_prompts_are_counted_in_the_same_tokens_or_have_no_rate(counts, said):
+    requests = [
+        replace(answered([1, 2]), sent_tokens=sent, input_tokens=counted)
+        for sent, counted in counts
+    ]
+    reasons = prompt_problems(outcome(requests))
+    assert [reason.split(",")[0] for reason in reasons] == ([said] if said else [])
+    # A question hidden among them is of other words.
+    hidden = [replace(request, question=1) for request in requests]
+    assert prompt_problems(outcome(hidden)) == []

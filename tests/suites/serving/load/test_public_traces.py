@@ -80,6 +80,8 @@ def test_a_public_trace_is_read_as_it_is(tmp_path, text, turns):
         (AZURE + "2023-11-16 18:16:00,1\n", 4),
         (BURSTGPT + "nan,1,1,GPT-4,9,9,18,API log\n", 6),
         (BURSTGPT + "130,1,1,GPT-4,1e12,9,18,API log\n", 6),
+        (BURSTGPT + "130,1,1,GPT-4,10000001,9,18,API log\n", 6),
+        (BURSTGPT + "130,1,1,GPT-4,9,nan,18,API log\n", 6),
     ],
 )
 def test_a_bad_row_is_one_error_that_names_file_and_line(tmp_path, text, line):

@@ -66,6 +66,15 @@ def test_sub_agents_have_contexts_of_their_own_and_the_session_takes_their_answe
     assert {common(main, one), common(main, other), common(one, other)} == {30}
 
 
+def test_sessions_grow_to_no_prompt_that_cannot_be_written():
+    # Ten million tokens: the first, 999 turns more, and the answers of two sub-agents.
+    sizes = {"turns": 1000, "turn_tokens": 10_000, "output_tokens": 5, "sub_agents": 2}
+    first = 10_000_000 - 999 * 10_005 - 10
+    assert talk(**sizes, first_tokens=first).longest == 10_000_000
+    with pytest.raises(UserError, match="turns: 10000001 tokens in the last prompt"):
+        talk(**sizes, first_tokens=first + 1)
+
+
 @given(
     target=st.floats(0.05, 0.95),
     turns=st.integers(2, 30),

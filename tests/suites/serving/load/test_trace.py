@@ -72,6 +72,11 @@ def test_turns_come_by_arrival_from_the_first_one_on(tmp_path):
         ({"arrival": 1, "isl": 8.5, "osl": 2}, "isl is 8.5"),
         ({"arrival": 1, "isl": 4, "osl": 2}, "isl is 4"),
         ({"arrival": 1, "isl": 8, "osl": 1}, "osl is 1"),
+        (
+            {"arrival": 1, "isl": 10**12, "osl": 2},
+            "isl is 1000000000000; expected from 5 to 1e\\+07",
+        ),
+        ({"arrival": 1e10, "isl": 8, "osl": 2}, "arrival is 10000000000.0"),
         ({"arrival": 1, "isl": 8, "osl": 2, "sesion": "a"}, "unknown field 'sesion'"),
         ({"arrival": 11, "isl": 28, "osl": 2, "session": "a"}, "does not hold"),
     ],
