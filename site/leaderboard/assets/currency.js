@@ -12,6 +12,8 @@ const select = /** @type {HTMLSelectElement | null} */ (document.querySelector("
 /** Units for a dollar. @type {Map<string, number>} */
 const RATES = new Map(Object.entries(JSON.parse(select?.dataset.rates ?? '{"USD":1}')));
 const STANDARD = select?.dataset.standard ?? "USD";
+/** What the page's language calls currencies and units. @type {Map<string, string>} */
+const NAMES = new Map(Object.entries(JSON.parse(select?.dataset.units ?? "{}")));
 let chosen = wanted();
 
 /** @param {URLSearchParams} query */
@@ -38,6 +40,11 @@ export function rate() {
   return RATES.get(chosen) ?? 1;
 }
 
+/** A currency or unit as the page's language has it. @param {string} code */
+export function named(code) {
+  return NAMES.get(code) ?? code;
+}
+
 /** The chosen currency. */
 export function currency() {
   return chosen;
@@ -58,9 +65,9 @@ export function money(usd) {
   return made;
 }
 
-/** Its unit, such as USD/Mtok. @param {string} per */
+/** Its unit, such as USD/Mtok, as the page's language has it. @param {string} per */
 export function unit(per) {
-  const made = element("span", "unit", `${chosen}/${per}`);
+  const made = element("span", "unit", `${named(chosen)}/${named(per)}`);
   made.dataset.per = per;
   return made;
 }
@@ -116,8 +123,8 @@ function show() {
   if (select) select.value = chosen;
   const all = (/** @type {string} */ name) => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(name));
   for (const place of all("data.usd")) place.textContent = figure(Number(/** @type {HTMLDataElement} */ (place).value) * rate());
-  for (const place of all("[data-per]")) place.textContent = `${chosen}/${place.dataset.per}`;
-  for (const place of all("[data-unit]")) place.textContent = chosen;
+  for (const place of all("[data-per]")) place.textContent = `${named(chosen)}/${named(place.dataset.per ?? "")}`;
+  for (const place of all("[data-unit]")) place.textContent = named(chosen);
   for (const place of all("[data-currency]")) place.hidden = place.dataset.currency !== chosen;
 }
 

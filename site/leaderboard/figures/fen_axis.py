@@ -110,7 +110,7 @@ def _line(scale: _Scale, number: int, line: Line, names: Mapping[str, str]) -> M
     for layer, look in LAYERS.items():
         if layer in line.fens:
             fens = line.fens[layer]
-            parts.append(_mark(scale.at(fens), y, look, f"{names[layer]}: {figure(fens)}×", line))
+            parts.append(_mark(scale.at(fens), y, look, f"{names[layer]} {figure(fens)}×", line))
     return Markup("").join(parts)
 
 

@@ -31,6 +31,8 @@ __all__ = ["MODEL_NAMES", "common", "context", "market", "of_model"]
 # Other names that a model is looked for by.
 MODEL_NAMES = {"deepseek-v3": "DeepSeek-V3, DeepSeek-R1"}
 _CHINESE = Words.load("zh")
+# How sentences begin that say why a chip is not predicted.
+_REFUSALS = ("no evidence: ", "{weights} GB", "memory does not", "TP {tp}", "EP {ep}")
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
@@ -64,6 +66,12 @@ def _sentences(_: Words) -> dict[str, str]:
             "wider limits or another class may help."
         ),
         "failed": _("The tables could not be loaded."),
+        "colon": _(": "),
+        "comma": _(", "),
+        "refusals": json.dumps(
+            {english: told for english, told in _.notices.items() if english.startswith(_REFUSALS)},
+            ensure_ascii=False,
+        ),
         "chips": _(
             "no chip {name}: ids of the catalogue, each with how many there are, "
             "such as h200-sxm:16, l40s"
