@@ -231,7 +231,7 @@ export class Answers {
   /** Why a chip cannot be predicted, in the page's language: `Words.notice`, alive. @param {string} text */
   refusal(text) {
     /** @type {Record<string, string>} */
-    const known = JSON.parse(this.word("refusals"));
+    const known = JSON.parse(this.host.dataset.refusals ?? "{}");
     for (const [english, told] of Object.entries(known)) {
       const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>\\S+)");
       const groups = new RegExp(`^${pattern}$`).exec(text)?.groups;

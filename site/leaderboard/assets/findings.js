@@ -50,7 +50,7 @@ export class Findings {
   /** @param {Finding} finding @returns {Said} */
   finding({ rule, outcome, where, reason, formula, left, right }) {
     const numbers = left === null || right === null ? "" : [left, right].map(shown).join(" ↔ ");
-    return { rule, told: `${this.word(`${outcome}-figure`)}, ${where} ${reason}`, formula, numbers };
+    return { rule, told: `${this.word(`${outcome}-figure`)}${this.word("comma")}${where} ${reason}`, formula, numbers };
   }
 
   /** What the log entered and the figures do not give, and the other way round.

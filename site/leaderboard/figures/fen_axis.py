@@ -18,8 +18,8 @@ __all__ = ["LAYERS", "Line", "picture"]
 
 # Layer -> its look, by the number of a series; dearest last.
 LAYERS = {"Physical floor": 3, "Electricity": 2, "Owned": 1, "Rented": 0}
-_WIDTH, _LEFT, _RIGHT = 720, 236, 18
-_STEP, _TOP, _BOTTOM = 30, 24, 40
+_WIDTH, _LEFT, _RIGHT = 720, 236, 28
+_STEP, _TOP, _BOTTOM = 30, 24, 44
 _LEAST, _MOST = 0.1, 1e4
 
 
@@ -66,12 +66,15 @@ class _Scale:
         return [10.0**power for power in powers]
 
 
-def picture(title: str, one_fen: str, names: Mapping[str, str], lines: Sequence[Line]) -> Markup:
+def picture(
+    title: str, one_fen: str, unit: str, names: Mapping[str, str], lines: Sequence[Line]
+) -> Markup:
     """Draw the lines beneath each other, with a legend after the picture.
 
     Args:
         title: for those who cannot see it.
         one_fen: what the level of one fen is called.
+        unit: of the axis.
         names: of the layers, translated.
         lines: each with a layer above zero.
     """
@@ -86,6 +89,9 @@ def picture(title: str, one_fen: str, names: Mapping[str, str], lines: Sequence[
             '<path class="roof" d="M{0} {1}V{2}"/>'
             '<text class="label" x="{0}" y="{3}" text-anchor="middle">{4}</text>'
         ).format(scale.at(1), _TOP, bottom, _TOP - 8, clean(one_fen)),
+        Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
+            _WIDTH - _RIGHT, bottom + 36, clean(unit)
+        ),
         *(_line(scale, number, line, names) for number, line in enumerate(lines)),
         Markup("</svg>"),
     ]

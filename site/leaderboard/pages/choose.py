@@ -54,6 +54,9 @@ def context(_: Words, sheet: PriceSheet, answer: FirstAnswer) -> dict[str, Any]:
         "margin": MARGIN,
         "sheet": sheet,
         "words": _sentences(_),
+        "refusals": {
+            english: told for english, told in _.notices.items() if english.startswith(_REFUSALS)
+        },
     }
 
 
@@ -68,10 +71,6 @@ def _sentences(_: Words) -> dict[str, str]:
         "failed": _("The tables could not be loaded."),
         "colon": _(": "),
         "comma": _(", "),
-        "refusals": json.dumps(
-            {english: told for english, told in _.notices.items() if english.startswith(_REFUSALS)},
-            ensure_ascii=False,
-        ),
         "chips": _(
             "no chip {name}: ids of the catalogue, each with how many there are, "
             "such as h200-sxm:16, l40s"

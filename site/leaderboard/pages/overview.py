@@ -112,7 +112,7 @@ def _fens(_: Words, row: PageRow | None) -> Shown | None:
         row=row,
         value=_("{n}× one fen", n=figure(row.rent.fens.value)),
         unit=_("per million output tokens"),
-        interval=f"{_ends(row.rent.fens)} ×",
+        interval=_("{n}× one fen", n=_ends(row.rent.fens)),
         price=_sheet(_, row),
         method="derived",
     )
