@@ -18,8 +18,9 @@ __all__ = ["LAYERS", "Line", "picture"]
 
 # Layer -> its look, by the number of a series; dearest last.
 LAYERS = {"Physical floor": 3, "Electricity": 2, "Owned": 1, "Rented": 0}
-_WIDTH, _LEFT, _RIGHT = 720, 236, 28
-_STEP, _TOP, _BOTTOM = 30, 24, 44
+_WIDTH, _LEFT, _RIGHT = 720, 20, 40
+# A name stands above its line: beside it a phone, whose text is larger, would cut it.
+_STEP, _TOP, _BOTTOM = 46, 24, 52
 _LEAST, _MOST = 0.1, 1e4
 
 
@@ -90,7 +91,7 @@ def picture(
             '<text class="label" x="{0}" y="{3}" text-anchor="middle">{4}</text>'
         ).format(scale.at(1), _TOP, bottom, _TOP - 8, clean(one_fen)),
         Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _WIDTH - _RIGHT, bottom + 36, clean(unit)
+            _WIDTH - _RIGHT, bottom + 44, clean(unit)
         ),
         *(_line(scale, number, line, names) for number, line in enumerate(lines)),
         Markup("</svg>"),
@@ -101,15 +102,15 @@ def picture(
 def _decade(scale: _Scale, value: float, bottom: int) -> Markup:
     return Markup(
         '<path class="tick" d="M{0} {1}V{2}"/><text x="{0}" y="{3}" text-anchor="middle">{4}</text>'
-    ).format(scale.at(value), _TOP, bottom, bottom + 16, figure(value, 1))
+    ).format(scale.at(value), _TOP, bottom, bottom + 18, figure(value, 1))
 
 
 def _line(scale: _Scale, number: int, line: Line, names: Mapping[str, str]) -> Markup:
-    y = _TOP + _STEP * number + _STEP // 2
+    y = _TOP + _STEP * number + 34
     ends = [scale.at(value) for value in line.fens.values()]
     parts = [
-        Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _LEFT - 10, y + 4, clean(line.chip)
+        Markup('<text class="name" x="{}" y="{}">{}</text>').format(
+            _LEFT, y - 13, clean(line.chip)
         ),
         Markup('<path class="tick" d="M{} {}H{}"/>').format(min(ends), y, max(ends)),
     ]
