@@ -2,7 +2,7 @@
 // Answers of the choose page, computed here and shown where the page has its first one.
 import { currency, money, named, unit } from "./currency.js";
 import { OwnMachine } from "./choose-own.js";
-import { element, figure, link, times } from "./format.js";
+import { COLON, COMMA, element, figure, link, times } from "./format.js";
 import { HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR, choose, kilowatts, known } from "./choose-rank.js";
 
 /** @import { Demand, Limits, Loser, Option, Price, Ranked } from "./choose-rank.js" */
@@ -172,7 +172,7 @@ export class Answers {
     const [chip, ...rest] = this.named(option).split(" · ");
     const mark = element("span", "mark", this.base.constants.choose.MARKS[kind]);
     mark.title = this.word(kind);
-    const said = kind === "predicted" ? `${this.word(kind)}${this.word("comma")}${this.word(basis)}` : this.word(kind);
+    const said = kind === "predicted" ? `${this.word(kind)}${COMMA}${this.word(basis)}` : this.word(kind);
     const where = /^(?:reported|verify)\//.test(basis) ? link(`${this.host.dataset.root}${basis}`, said) : said;
     return [
       mark,
@@ -225,7 +225,7 @@ export class Answers {
     const key = why === "over" && values.margin ? "over margin" : why;
     const metric = [values.metric, values.percentile].filter(Boolean).join(" ");
     const text = this.word(key, { ...values, metric });
-    return [name, this.word("colon"), why === "unseen" ? this.refusal(text) : element("span", "", text)];
+    return [name, COLON, why === "unseen" ? this.refusal(text) : element("span", "", text)];
   }
 
   /** Why a chip cannot be predicted, in the page's language: `Words.notice`, alive. @param {string} text */
@@ -234,8 +234,8 @@ export class Answers {
     const known = JSON.parse(this.host.dataset.refusals ?? "{}");
     for (const [english, told] of Object.entries(known)) {
       const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>\\S+)");
-      const groups = new RegExp(`^${pattern}$`).exec(text)?.groups;
-      if (groups) return element("span", "", told.replace(/\{(\w+)\}/g, (_all, name) => groups[name]));
+      const matched = new RegExp(`^${pattern}$`).exec(text);
+      if (matched) return element("span", "", told.replace(/\{(\w+)\}/g, (_all, name) => matched.groups?.[name] ?? ""));
     }
     const sentence = element("span", "", text);
     sentence.lang = "en";

@@ -21,6 +21,10 @@ export function figure(value, digits = 3) {
   return FORMATS[places].format(Number(`${mantissa}e${power}`));
 }
 
+const CHINESE = document.documentElement.lang.startsWith("zh");
+/** Marks between words, as the page's language has them. */
+export const [COMMA, COLON, SEMICOLON] = CHINESE ? ["，", "：", "；"] : [", ", ": ", "; "];
+
 /** Make an element with a class and content; text is never read as markup.
  * @param {string} tag @param {string} [name] @param {...(Node | string)} content */
 export function element(tag, name = "", ...content) {

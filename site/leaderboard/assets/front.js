@@ -3,7 +3,7 @@
 // What is chosen and drawn follows leaderboard/figures/front.py.
 import { alone, legend, picture } from "./chart.js";
 import { currency, kept, money, named, rate, unit } from "./currency.js";
-import { element, figure, link } from "./format.js";
+import { COLON, element, figure, link } from "./format.js";
 import { offer } from "./save.js";
 
 /** @typedef {{kind: string, chip: string, load: number, user: number, rate: number, usd: (number | null)[],
@@ -140,7 +140,7 @@ class Front extends HTMLElement {
         return {
           x: point.user,
           y,
-          words: `${name}${this.word("colon")}${figures} · ${behind}`,
+          words: `${name}${COLON}${figures} · ${behind}`,
           link: `${this.dataset.root}${point.where}`,
           hollow: kind !== "measured",
         };

@@ -69,8 +69,6 @@ def _sentences(_: Words) -> dict[str, str]:
             "wider limits or another class may help."
         ),
         "failed": _("The tables could not be loaded."),
-        "colon": _(": "),
-        "comma": _(", "),
         "chips": _(
             "no chip {name}: ids of the catalogue, each with how many there are, "
             "such as h200-sxm:16, l40s"

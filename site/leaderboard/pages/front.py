@@ -69,7 +69,6 @@ def context(
                 "x": drawn.x.title,
                 "y": _("{code} per million output tokens"),
                 "per user": _("tokens/s per user"),
-                "colon": _(": "),
                 "p99": _("TPOT p99 {ms} ms"),
                 "none": _(
                     "No chip is known in this view; another load, class or evidence has some."
