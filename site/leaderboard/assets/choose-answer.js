@@ -228,14 +228,17 @@ export class Answers {
     return [name, COLON, why === "unseen" ? this.refusal(text) : element("span", "", text)];
   }
 
-  /** Why a chip cannot be predicted, in the page's language: `Words.notice`, alive. @param {string} text */
+  /** Why a chip cannot be predicted, in the page's language: `_notice` in pages.py, alive.
+   * @param {string} text @returns {Node | string} */
   refusal(text) {
-    /** @type {Record<string, string>} */
-    const known = JSON.parse(this.host.dataset.refusals ?? "{}");
-    for (const [english, told] of Object.entries(known)) {
+    const { refusals } = this.host.dataset;
+    if (!refusals) return text;
+    /** @type {[string, string][]} */
+    const known = Object.entries(JSON.parse(refusals));
+    for (const [english, told] of known) {
       const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>\\S+)");
       const matched = new RegExp(`^${pattern}$`).exec(text);
-      if (matched) return element("span", "", told.replace(/\{(\w+)\}/g, (_all, name) => matched.groups?.[name] ?? ""));
+      if (matched) return told.replace(/\{(\w+)\}/g, (_all, name) => matched.groups?.[name] ?? "");
     }
     const sentence = element("span", "", text);
     sentence.lang = "en";

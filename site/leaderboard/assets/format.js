@@ -71,7 +71,7 @@ export function proof(rows, row, digest, root, word) {
     element("span", "tag", word(`tier-${text("tier")}`)),
     ...(text("moderated") ? [" ", link(run, word(text("moderated")), "tag warn")] : []),
     ...(rows.number(row, "flags") ? [" ", link(run, word("flagged"), "tag warn")] : []),
-    ...(text("quality") ? [" ", link(`${rows.base}quality/#who-ranks`, text("quality"), rows.number(row, "barred") ? "tag quality warn" : "tag quality")] : []),
+    ...(text("quality") ? [" ", link(`${root}quality/#who-ranks`, text("quality"), rows.number(row, "barred") ? "tag quality warn" : "tag quality")] : []),
     ...(warned ? [" ", link(run, word("warnings").replace("{n}", String(warned)), "tag")] : []),
     element(
       "span",
