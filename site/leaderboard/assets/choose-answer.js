@@ -225,7 +225,7 @@ export class Answers {
     const key = why === "over" && values.margin ? "over margin" : why;
     const metric = [values.metric, values.percentile].filter(Boolean).join(" ");
     const text = this.word(key, { ...values, metric });
-    return [name, COLON, why === "unseen" ? this.refusal(text) : element("span", "", text)];
+    return [name, COLON, element("span", "", why === "unseen" ? this.refusal(text) : text)];
   }
 
   /** Why a chip cannot be predicted, in the page's language: `_notice` in pages.py, alive.
