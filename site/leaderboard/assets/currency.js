@@ -1,7 +1,7 @@
 // @ts-check
 // One currency for all money of a page, at the price sheet's dated rates. Dollars stand behind every
 // amount: `money` and `unit` in parts.html, alive.
-import { element, figure } from "./format.js";
+import { CLOSE, element, figure, OPEN } from "./format.js";
 
 const CNY_PER_FEN = 0.01;
 /** What a reader writes in a currency: an address that has one and names no currency means dollars. */
@@ -112,7 +112,7 @@ export function answers(rows, row, word, dearer = 1) {
     const own = rows.span(row, name);
     if (!own) return [];
     const [value, low, high] = [own.value, own.low, own.high].map((usd) => usd === null ? null : usd * count * dearer);
-    const ends = low === null || high === null ? [] : [" (", ...range([low, high]), ")"];
+    const ends = low === null || high === null ? [] : [OPEN, ...range([low, high]), CLOSE];
     const [before, after] = word(key).split("{cost}");
     return [element("span", "ci basis", before, money(value ?? NaN), ...ends, after)];
   });

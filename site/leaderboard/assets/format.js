@@ -24,6 +24,7 @@ export function figure(value, digits = 3) {
 const CHINESE = document.documentElement.lang.startsWith("zh");
 /** Marks between words, as the page's language has them. */
 export const [COMMA, COLON, SEMICOLON] = CHINESE ? ["，", "：", "；"] : [", ", ": ", "; "];
+export const [OPEN, CLOSE] = CHINESE ? ["（", "）"] : [" (", ")"];
 
 /** Make an element with a class and content; text is never read as markup.
  * @param {string} tag @param {string} [name] @param {...(Node | string)} content */

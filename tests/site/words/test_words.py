@@ -16,6 +16,7 @@ import leaderboard
 from leaderboard.words import Words
 from results.catalog.claims_data import claims
 from results.reported.importing import KINDS
+from suites.base.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,13 @@ def test_a_concept_has_one_chinese_word():
         if variant in text
     }
     assert said == set()
+
+
+def test_every_metric_and_a_unit_of_words_has_a_chinese_one():
+    chinese = Words.load("zh").table
+    said = {metric.title for metric in METRICS.values()}
+    said |= {metric.unit for metric in METRICS.values() if re.search(r"[a-z]{4}", metric.unit)}
+    assert said - chinese.keys() == set()
 
 
 def test_a_translation_fills_the_same_names():
