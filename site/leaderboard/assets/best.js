@@ -1,7 +1,7 @@
 // @ts-check
 // The table of what is known, alive: another figure, price, load, limit or evidence, in the address.
 // What is chosen and drawn follows leaderboard/pages/best.py.
-import { kept, money, unit } from "./currency.js";
+import { kept, money, named, unit } from "./currency.js";
 import { element, figure, interval, link } from "./format.js";
 
 /** @typedef {{row: number, chip: number, kind: number, rate: number, low: number | null, high: number | null,
@@ -177,7 +177,7 @@ class Best extends HTMLElement {
   unit(measure) {
     if (measure === "cost") return unit("Mtok");
     const units = /** @type {Record<string, string>} */ ({ rate: "tokens/s", energy: "J/token", co2e: this.word("g/Mtok") });
-    return element("span", "unit", units[measure]);
+    return element("span", "unit", named(units[measure]));
   }
 
   /** What an option is called. @param {string} name @param {string} value */

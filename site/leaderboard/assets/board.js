@@ -2,7 +2,7 @@
 // The leaderboard, alive: filter, search, sort, choose columns and units; every view is a link.
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
-import { answers, kept, money, oneFen, perMtok, range, unit } from "./currency.js";
+import { answers, kept, money, named, oneFen, perMtok, range, unit } from "./currency.js";
 import { element, figure, heading, interval, link, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 
@@ -276,7 +276,7 @@ class Board extends HTMLElement {
   energy(row) {
     const kwh = this.wanted("unit") === "kwh";
     const [unit, scale] = kwh ? ["kWh/Mtok", KWH_PER_MTOK] : ["J/token", 1];
-    const shown = this.figure(row, "energy", String(unit), this.rows.text(row, "energy_method") || undefined, Number(scale));
+    const shown = this.figure(row, "energy", named(String(unit)), this.rows.text(row, "energy_method") || undefined, Number(scale));
     const meter = this.rows.span(row, "energy") ? this.rows.text(row, "meter") : "";
     return meter ? [...shown, element("span", "ci", meter)] : shown;
   }

@@ -1,8 +1,8 @@
 // @ts-check
 // Answers of the choose page, computed here and shown where the page has its first one.
-import { currency, money, unit } from "./currency.js";
+import { currency, money, named, unit } from "./currency.js";
 import { OwnMachine } from "./choose-own.js";
-import { element, figure, link, times } from "./format.js";
+import { COLON, COMMA, element, figure, link, times } from "./format.js";
 import { HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR, choose, kilowatts, known } from "./choose-rank.js";
 
 /** @import { Demand, Limits, Loser, Option, Price, Ranked } from "./choose-rank.js" */
@@ -172,7 +172,7 @@ export class Answers {
     const [chip, ...rest] = this.named(option).split(" · ");
     const mark = element("span", "mark", this.base.constants.choose.MARKS[kind]);
     mark.title = this.word(kind);
-    const said = kind === "predicted" ? `${this.word(kind)}, ${this.word(basis)}` : this.word(kind);
+    const said = kind === "predicted" ? `${this.word(kind)}${COMMA}${this.word(basis)}` : this.word(kind);
     const where = /^(?:reported|verify)\//.test(basis) ? link(`${this.host.dataset.root}${basis}`, said) : said;
     return [
       mark,
@@ -225,10 +225,24 @@ export class Answers {
     const key = why === "over" && values.margin ? "over margin" : why;
     const metric = [values.metric, values.percentile].filter(Boolean).join(" ");
     const text = this.word(key, { ...values, metric });
-    // What the tables say is English in every language.
+    return [name, COLON, element("span", "", why === "unseen" ? this.refusal(text) : text)];
+  }
+
+  /** Why a chip cannot be predicted, in the page's language: `_notice` in pages.py, alive.
+   * @param {string} text @returns {Node | string} */
+  refusal(text) {
+    const { refusals } = this.host.dataset;
+    if (!refusals) return text;
+    /** @type {[string, string][]} */
+    const known = Object.entries(JSON.parse(refusals));
+    for (const [english, told] of known) {
+      const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>\\S+)");
+      const matched = new RegExp(`^${pattern}$`).exec(text);
+      if (matched) return told.replace(/\{(\w+)\}/g, (_all, name) => matched.groups?.[name] ?? "");
+    }
     const sentence = element("span", "", text);
-    if (why === "unseen") sentence.lang = "en";
-    return [name, ": ", sentence];
+    sentence.lang = "en";
+    return sentence;
   }
 
   /** @param {string} selector @param {(Node | string)[][]} items */
@@ -245,7 +259,7 @@ const label = ([english, chinese]) => (document.documentElement.lang.startsWith(
 
 /** The code of the currency, which follows the choice. */
 function code() {
-  const made = element("span", "", currency());
+  const made = element("span", "", named(currency()));
   made.dataset.unit = "";
   return made;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Two to four configurations side by side: figures, ratios to the first, and an honest verdict.
 import { NOTHING, Rows } from "./data.js";
-import { kept, range, unit as moneyUnit } from "./currency.js";
+import { kept, named, range, unit as moneyUnit } from "./currency.js";
 import { element, figure, heading, interval, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 import { ratio, verdict } from "./ratio.js";
@@ -190,7 +190,7 @@ class Compare extends HTMLElement {
     cell.append(
       element("b", modelled(row) ? "num method modelled" : "num", ...shownAs(own.value)),
       " ",
-      count ? moneyUnit(unit) : element("span", "unit", unit),
+      count ? moneyUnit(unit) : element("span", "unit", named(unit)),
       ends,
     );
     const ratioToFirst = this.against(first, row, name);

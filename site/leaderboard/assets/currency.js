@@ -1,7 +1,7 @@
 // @ts-check
 // One currency for all money of a page, at the price sheet's dated rates. Dollars stand behind every
 // amount: `money` and `unit` in parts.html, alive.
-import { element, figure } from "./format.js";
+import { CLOSE, element, figure, OPEN } from "./format.js";
 
 const CNY_PER_FEN = 0.01;
 /** What a reader writes in a currency: an address that has one and names no currency means dollars. */
@@ -12,6 +12,8 @@ const select = /** @type {HTMLSelectElement | null} */ (document.querySelector("
 /** Units for a dollar. @type {Map<string, number>} */
 const RATES = new Map(Object.entries(JSON.parse(select?.dataset.rates ?? '{"USD":1}')));
 const STANDARD = select?.dataset.standard ?? "USD";
+/** What the page's language calls currencies and units. @type {Map<string, string>} */
+const NAMES = new Map(Object.entries(JSON.parse(select?.dataset.units ?? "{}")));
 let chosen = wanted();
 
 /** @param {URLSearchParams} query */
@@ -38,6 +40,11 @@ export function rate() {
   return RATES.get(chosen) ?? 1;
 }
 
+/** A currency or unit as the page's language has it. @param {string} code */
+export function named(code) {
+  return NAMES.get(code) ?? code;
+}
+
 /** The chosen currency. */
 export function currency() {
   return chosen;
@@ -58,9 +65,9 @@ export function money(usd) {
   return made;
 }
 
-/** Its unit, such as USD/Mtok. @param {string} per */
+/** Its unit, such as USD/Mtok, as the page's language has it. @param {string} per */
 export function unit(per) {
-  const made = element("span", "unit", `${chosen}/${per}`);
+  const made = element("span", "unit", `${named(chosen)}/${named(per)}`);
   made.dataset.per = per;
   return made;
 }
@@ -105,7 +112,7 @@ export function answers(rows, row, word, dearer = 1) {
     const own = rows.span(row, name);
     if (!own) return [];
     const [value, low, high] = [own.value, own.low, own.high].map((usd) => usd === null ? null : usd * count * dearer);
-    const ends = low === null || high === null ? [] : [" (", ...range([low, high]), ")"];
+    const ends = low === null || high === null ? [] : [OPEN, ...range([low, high]), CLOSE];
     const [before, after] = word(key).split("{cost}");
     return [element("span", "ci basis", before, money(value ?? NaN), ...ends, after)];
   });
@@ -116,8 +123,8 @@ function show() {
   if (select) select.value = chosen;
   const all = (/** @type {string} */ name) => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(name));
   for (const place of all("data.usd")) place.textContent = figure(Number(/** @type {HTMLDataElement} */ (place).value) * rate());
-  for (const place of all("[data-per]")) place.textContent = `${chosen}/${place.dataset.per}`;
-  for (const place of all("[data-unit]")) place.textContent = chosen;
+  for (const place of all("[data-per]")) place.textContent = `${named(chosen)}/${named(place.dataset.per ?? "")}`;
+  for (const place of all("[data-unit]")) place.textContent = named(chosen);
   for (const place of all("[data-currency]")) place.hidden = place.dataset.currency !== chosen;
 }
 

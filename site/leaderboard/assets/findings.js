@@ -2,6 +2,7 @@
 // What a reader should know of a result that verifies: laws that its figures do not keep, what the
 // log entered with it, and where the two differ.
 
+import { COMMA } from "./format.js";
 import { elsewhere } from "./laws.js";
 
 /** @import { Tables } from "./laws-claim.js" */
@@ -50,7 +51,7 @@ export class Findings {
   /** @param {Finding} finding @returns {Said} */
   finding({ rule, outcome, where, reason, formula, left, right }) {
     const numbers = left === null || right === null ? "" : [left, right].map(shown).join(" ↔ ");
-    return { rule, told: `${this.word(`${outcome}-figure`)}, ${where} ${reason}`, formula, numbers };
+    return { rule, told: `${this.word(`${outcome}-figure`)}${COMMA}${where} ${reason}`, formula, numbers };
   }
 
   /** What the log entered and the figures do not give, and the other way round.

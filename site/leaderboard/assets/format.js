@@ -21,6 +21,11 @@ export function figure(value, digits = 3) {
   return FORMATS[places].format(Number(`${mantissa}e${power}`));
 }
 
+const CHINESE = document.documentElement.lang.startsWith("zh");
+/** Marks between words, as the page's language has them. */
+export const [COMMA, COLON, SEMICOLON] = CHINESE ? ["，", "：", "；"] : [", ", ": ", "; "];
+export const [OPEN, CLOSE] = CHINESE ? ["（", "）"] : [" (", ")"];
+
 /** Make an element with a class and content; text is never read as markup.
  * @param {string} tag @param {string} [name] @param {...(Node | string)} content */
 export function element(tag, name = "", ...content) {
@@ -67,7 +72,7 @@ export function proof(rows, row, digest, root, word) {
     element("span", "tag", word(`tier-${text("tier")}`)),
     ...(text("moderated") ? [" ", link(run, word(text("moderated")), "tag warn")] : []),
     ...(rows.number(row, "flags") ? [" ", link(run, word("flagged"), "tag warn")] : []),
-    ...(text("quality") ? [" ", link(`${rows.base}quality/#who-ranks`, text("quality"), rows.number(row, "barred") ? "tag quality warn" : "tag quality")] : []),
+    ...(text("quality") ? [" ", link(`${root}quality/#who-ranks`, text("quality"), rows.number(row, "barred") ? "tag quality warn" : "tag quality")] : []),
     ...(warned ? [" ", link(run, word("warnings").replace("{n}", String(warned)), "tag")] : []),
     element(
       "span",

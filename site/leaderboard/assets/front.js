@@ -2,8 +2,8 @@
 // A model's front, alive: another load, class of price or evidence, in the address; saved as a picture.
 // What is chosen and drawn follows leaderboard/figures/front.py.
 import { alone, legend, picture } from "./chart.js";
-import { currency, kept, money, rate, unit } from "./currency.js";
-import { element, figure, link } from "./format.js";
+import { currency, kept, money, named, rate, unit } from "./currency.js";
+import { COLON, element, figure, link } from "./format.js";
 import { offer } from "./save.js";
 
 /** @typedef {{kind: string, chip: string, load: number, user: number, rate: number, usd: (number | null)[],
@@ -120,7 +120,7 @@ class Front extends HTMLElement {
     some.hidden = every.length <= most;
     some.textContent = this.word("some").replace("{shown}", String(most)).replace("{chips}", String(every.length));
     if (series.length) {
-      const chart = { title: this.word("title"), x: this.word("x"), y: this.word("y").replace("{code}", currency()), series };
+      const chart = { title: this.word("title"), x: this.word("x"), y: this.word("y").replace("{code}", named(currency())), series };
       drawn.replaceChildren(picture(chart), legend(series));
     } else drawn.replaceChildren(element("p", "note", this.word("none")));
     const rows = every.slice(0, most).flatMap((line) => line.points.map((point) => this.row(line, point)));
@@ -140,7 +140,7 @@ class Front extends HTMLElement {
         return {
           x: point.user,
           y,
-          words: `${name}: ${figures} · ${behind}`,
+          words: `${name}${COLON}${figures} · ${behind}`,
           link: `${this.dataset.root}${point.where}`,
           hollow: kind !== "measured",
         };

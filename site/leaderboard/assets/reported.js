@@ -1,7 +1,7 @@
 // @ts-check
 // What one publisher reports of one chip, alive: filter, sort, turn pages; every view and row is a link.
 // The rows it opens with were made by the generator; a test compares the two.
-import { kept, money, oneFen, unit } from "./currency.js";
+import { kept, money, named, oneFen, unit } from "./currency.js";
 import { element, figure, link } from "./format.js";
 
 /** @typedef {{rent: number | null, rental: string, fens: number | null, owned: number | null,
@@ -230,7 +230,7 @@ class Reported extends HTMLElement {
         made.push(oneFen(figure(fens), this.word("fen")));
       }
       if (owned !== null) made.push(element("span", "ci", `${this.word("owned")} `, money(owned), " ", unit("Mtok")));
-      if (kwh !== null) made.push(element("span", "ci", `${figure(kwh)} kWh/Mtok`));
+      if (kwh !== null) made.push(element("span", "ci", `${figure(kwh)} ${named("kWh/Mtok")}`));
       if (floor !== null) made.push(element("span", "ci", `${this.word("floor")} `, money(floor), " ", unit("Mtok")));
       return made;
     });

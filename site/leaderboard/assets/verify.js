@@ -6,6 +6,7 @@ import { equal, hex, sha256, text, unhex } from "./bytes.js";
 import { checkpoint, cosigners } from "./checkpoint.js";
 import { opened, signer } from "./envelope.js";
 import { Findings } from "./findings.js";
+import { COLON, COMMA, SEMICOLON } from "./format.js";
 import { number, parsed } from "./json.js";
 import { judge } from "./laws.js";
 import { distrusted, objection, standing, timeOf, validity } from "./lifetime.js";
@@ -174,7 +175,7 @@ class Check {
     const refused = judged.findings.find(({ outcome }) => outcome === "refused");
     if (refused) throw new Error(`${refused.rule}: ${refused.where} ${refused.reason}`);
     const [held, flagged] = [judged.held, judged.findings.length];
-    this.mark("laws", true, `${held} ${this.word("compared")}, ${flagged} ${this.word("flagged-figure")}`);
+    this.mark("laws", true, `${held} ${this.word("compared")}${COMMA}${flagged} ${this.word("flagged-figure")}`);
   }
 
   /** Hold a key against what the log says of it; returns what a reader should know, by rule.
@@ -188,9 +189,9 @@ class Check {
     // A thief of a key can begin a log of their own, in which it was never revoked.
     const unsaid = key.revoked !== null && !spans.some(([, to]) => to === null);
     const { tier, doubt } = standing(key, folder, index, log.known ? time : null, unsaid);
-    const known = doubt ? `${this.word(tier)}: ${this.word(doubt)}` : this.word(tier);
+    const known = doubt ? `${this.word(tier)}${COLON}${this.word(doubt)}` : this.word(tier);
     const bounds = validity(key);
-    this.mark("lifetime", true, [known, time ?? run.finished_at, bounds].filter(Boolean).join("; "));
+    this.mark("lifetime", true, [known, time ?? run.finished_at, bounds].filter(Boolean).join(SEMICOLON));
     this.part(".verdict").dataset.tier = tier;
     return this.doubts(key, run, unsaid);
   }

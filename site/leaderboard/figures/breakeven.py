@@ -88,7 +88,7 @@ def _marks(_: Words, name: str, full: float, api: float, unit: str) -> list[Mark
                 "{name}, busy {percent}% of the time: {amount}/Mtok",
                 name=name,
                 percent=figure(100 * share),
-                amount=f"{figure(full / share)} {unit}",
+                amount=f"{figure(full / share)} {_(unit)}",
             ),
         )
         for share in shares
@@ -96,4 +96,4 @@ def _marks(_: Words, name: str, full: float, api: float, unit: str) -> list[Mark
 
 
 def _price(_: Words, api: float, unit: str) -> str:
-    return _("API price: {amount}/Mtok", amount=f"{figure(api)} {unit}")
+    return _("API price: {amount}/Mtok", amount=f"{figure(api)} {_(unit)}")

@@ -18,8 +18,9 @@ __all__ = ["LAYERS", "Line", "picture"]
 
 # Layer -> its look, by the number of a series; dearest last.
 LAYERS = {"Physical floor": 3, "Electricity": 2, "Owned": 1, "Rented": 0}
-_WIDTH, _LEFT, _RIGHT = 720, 236, 18
-_STEP, _TOP, _BOTTOM = 30, 24, 40
+_WIDTH, _LEFT, _RIGHT = 720, 20, 40
+# A name stands above its line: beside it a phone, whose text is larger, would cut it.
+_STEP, _TOP, _BOTTOM = 46, 24, 52
 _LEAST, _MOST = 0.1, 1e4
 
 
@@ -66,12 +67,15 @@ class _Scale:
         return [10.0**power for power in powers]
 
 
-def picture(title: str, one_fen: str, names: Mapping[str, str], lines: Sequence[Line]) -> Markup:
+def picture(
+    title: str, one_fen: str, unit: str, names: Mapping[str, str], lines: Sequence[Line]
+) -> Markup:
     """Draw the lines beneath each other, with a legend after the picture.
 
     Args:
         title: for those who cannot see it.
         one_fen: what the level of one fen is called.
+        unit: of the axis.
         names: of the layers, translated.
         lines: each with a layer above zero.
     """
@@ -86,6 +90,9 @@ def picture(title: str, one_fen: str, names: Mapping[str, str], lines: Sequence[
             '<path class="roof" d="M{0} {1}V{2}"/>'
             '<text class="label" x="{0}" y="{3}" text-anchor="middle">{4}</text>'
         ).format(scale.at(1), _TOP, bottom, _TOP - 8, clean(one_fen)),
+        Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
+            _WIDTH - _RIGHT, bottom + 44, clean(unit)
+        ),
         *(_line(scale, number, line, names) for number, line in enumerate(lines)),
         Markup("</svg>"),
     ]
@@ -95,22 +102,22 @@ def picture(title: str, one_fen: str, names: Mapping[str, str], lines: Sequence[
 def _decade(scale: _Scale, value: float, bottom: int) -> Markup:
     return Markup(
         '<path class="tick" d="M{0} {1}V{2}"/><text x="{0}" y="{3}" text-anchor="middle">{4}</text>'
-    ).format(scale.at(value), _TOP, bottom, bottom + 16, figure(value, 1))
+    ).format(scale.at(value), _TOP, bottom, bottom + 18, figure(value, 1))
 
 
 def _line(scale: _Scale, number: int, line: Line, names: Mapping[str, str]) -> Markup:
-    y = _TOP + _STEP * number + _STEP // 2
+    y = _TOP + _STEP * number + 34
     ends = [scale.at(value) for value in line.fens.values()]
     parts = [
-        Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _LEFT - 10, y + 4, clean(line.chip)
+        Markup('<text class="name" x="{}" y="{}">{}</text>').format(
+            _LEFT, y - 13, clean(line.chip)
         ),
         Markup('<path class="tick" d="M{} {}H{}"/>').format(min(ends), y, max(ends)),
     ]
     for layer, look in LAYERS.items():
         if layer in line.fens:
             fens = line.fens[layer]
-            parts.append(_mark(scale.at(fens), y, look, f"{names[layer]}: {figure(fens)}×", line))
+            parts.append(_mark(scale.at(fens), y, look, f"{names[layer]} {figure(fens)}×", line))
     return Markup("").join(parts)
 
 

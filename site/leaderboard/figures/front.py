@@ -202,7 +202,7 @@ def chart(
     return Chart(
         title=_("Cost of a million output tokens against tokens/s per user"),
         x=Axis(title=_("output tokens/s per user")),
-        y=Axis(title=_("{code} per million output tokens", code=code), scale="log"),
+        y=Axis(title=_("{code} per million output tokens", code=_(code)), scale="log"),
         series=[
             MarkSeries(
                 name=f"{KINDS[line.kind]} {line.name}",
@@ -211,8 +211,8 @@ def chart(
                     Mark(
                         x=point.per_user,
                         y=point.usd[view.price_class] * rate,
-                        words=f"{KINDS[line.kind]} {line.name}: "
-                        f"{figure(point.usd[view.price_class] * rate)} {code}/Mtok · "
+                        words=f"{KINDS[line.kind]} {line.name}{_(': ')}"
+                        f"{figure(point.usd[view.price_class] * rate)} {_(code)}/{_('Mtok')} · "
                         f"{figure(point.per_user)} {_('tokens/s per user')} · {words(point)}",
                         link=f"{root}{point.where}",
                         hollow=line.kind != "measured",

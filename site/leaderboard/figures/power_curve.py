@@ -124,7 +124,7 @@ def chart(_: Words, drawn: Sequence[CapCurve], *, measured: bool) -> Markup | No
     series = [
         MarkSeries(name=curve.name, joined=True, marks=marks)
         for curve in drawn[:_MOST_SERIES]
-        if len(marks := _marks(curve, hollow=not measured)) > 1
+        if len(marks := _marks(_, curve, hollow=not measured)) > 1
     ]
     if not series:
         return None
@@ -138,17 +138,18 @@ def chart(_: Words, drawn: Sequence[CapCurve], *, measured: bool) -> Markup | No
     )
 
 
-def _marks(curve: CapCurve, *, hollow: bool) -> list[Mark]:
-    return [_mark(point, hollow=hollow) for point in curve.points if point.joules]
+def _marks(_: Words, curve: CapCurve, *, hollow: bool) -> list[Mark]:
+    return [_mark(_, point, hollow=hollow) for point in curve.points if point.joules]
 
 
-def _mark(point: CapPoint, *, hollow: bool) -> Mark:
+def _mark(_: Words, point: CapPoint, *, hollow: bool) -> Mark:
     joules = point.joules or 0.0
-    words = f"{point.words} {figure(point.cap_w)} W: {figure(joules)} J/token, "
+    energy, rate = f"{figure(joules)} {_('J/token')}", f"{figure(point.rate)} {_('tokens/s')}"
+    words = f"{point.words} {figure(point.cap_w)} W{_(': ')}{energy}{_(', ')}{rate}"
     return Mark(
         x=point.cap_w,
         y=joules,
-        words=f"{words}{figure(point.rate)} tokens/s".strip(),
+        words=words.strip(),
         link=point.link,
         hollow=hollow,
     )

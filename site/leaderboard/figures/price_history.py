@@ -62,7 +62,7 @@ def _chart(
     return Chart(
         title=_("Rental price of {chip} over time, by class", chip=chip),
         x=Axis(title=_("date of the price"), ticks=_ticks(days)),
-        y=Axis(title=_("{unit} per hour and {per}", unit=unit, per=_(per))),
+        y=Axis(title=_("{unit} per hour and {per}", unit=_(unit), per=_(per))),
         series=[
             MarkSeries(
                 name=_(name), marks=[_mark(_, name, p, unit, rate) for p in prices], joined=True
@@ -77,13 +77,14 @@ def _mark(_: Words, name: str, price: RentalPrice, unit: str, rate: float) -> Ma
         usd * rate for usd in (price.usd_per_hour, price.usd_per_hour_low, price.usd_per_hour_high)
     )
     spread = _("range {low} to {high}", low=figure(low), high=figure(high)) if low < high else ""
-    words = f"{_(name)}, {price.date}: {figure(usual)} {unit}/h"
+    paid = f"{figure(usual)} {_(unit)}/{_('h')}"
+    words = f"{_(name)}{_(', ')}{price.date}{_(': ')}{paid}"
     return Mark(
         x=_day(price.date),
         y=usual,
         low=low,
         high=high,
-        words=f"{words}, {spread}" if spread else words,
+        words=f"{words}{_(', ')}{spread}" if spread else words,
     )
 
 

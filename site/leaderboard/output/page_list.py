@@ -757,7 +757,7 @@ def _reported(_: Words, reported: Reported) -> Iterator[Page]:
         yield Page(
             template="reported_chip",
             url=f"reported/{section.id}/",
-            title=f"{_.listed(section.publisher.title)}: {section.chip}",
+            title=f"{_.listed(section.publisher.title)}{_(': ')}{section.chip}",
             context=partial(reported_rows.context, _, section),
             made_of=reported.made_of,
         )

@@ -31,6 +31,8 @@ __all__ = ["MODEL_NAMES", "common", "context", "market", "of_model"]
 # Other names that a model is looked for by.
 MODEL_NAMES = {"deepseek-v3": "DeepSeek-V3, DeepSeek-R1"}
 _CHINESE = Words.load("zh")
+# How sentences begin that say why a chip is not predicted.
+_REFUSALS = ("no evidence: ", "{weights} GB", "memory does not", "TP {tp}", "EP {ep}")
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
@@ -52,6 +54,9 @@ def context(_: Words, sheet: PriceSheet, answer: FirstAnswer) -> dict[str, Any]:
         "margin": MARGIN,
         "sheet": sheet,
         "words": _sentences(_),
+        "refusals": {
+            english: told for english, told in _.notices.items() if english.startswith(_REFUSALS)
+        },
     }
 
 

@@ -155,6 +155,7 @@ def _picture(_: Words, model: str, lines: Sequence[fen_axis.Line]) -> Markup:
     return fen_axis.picture(
         _("{model}: cost of a million output tokens, in fen", model=model),
         _("one fen"),
+        _("fen/Mtok"),
         {name: _(name) for name in fen_axis.LAYERS},
         lines,
     )

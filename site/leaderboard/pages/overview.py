@@ -110,9 +110,9 @@ def _fens(_: Words, row: PageRow | None) -> Shown | None:
         return None
     return Shown(
         row=row,
-        value=f"{figure(row.rent.fens.value)}×",
-        unit=_("one fen per million output tokens"),
-        interval=f"{_ends(row.rent.fens)} ×",
+        value=_("{n}× one fen", n=figure(row.rent.fens.value)),
+        unit=_("per million output tokens"),
+        interval=_("{n}× one fen", n=_ends(row.rent.fens)),
         price=_sheet(_, row),
         method="derived",
     )
@@ -131,7 +131,7 @@ def _tokens_per_joule(_: Words, row: PageRow | None) -> Shown | None:
         row=row,
         value=figure(1 / energy.value),
         unit=_("output tokens per joule"),
-        interval=f"{bounds} · {figure(energy.value)} J/token · {row.meter}",
+        interval=f"{bounds} · {figure(energy.value)} {_('J/token')} · {row.meter}",
         method=energy.method,
     )
 

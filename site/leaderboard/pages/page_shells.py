@@ -262,5 +262,6 @@ def _extra(lang: str, base_url: str | None) -> dict[str, Any]:
             "search": words("Search"),
             "search_what": words("Search chips, models and documents"),
             "search_failed": words("The search could not be loaded."),
+            "missing": words("There is no page at this address."),
         },
     }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Page", "Pages", "currency_of"]
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
+# What scripts write behind a figure: currencies, and units with a word of their own in a language.
+_UNITS = ("USD", "CNY", "EUR", "Mtok", "h", "J/token", "kWh/Mtok", "tokens/s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Pages:
                 notice=partial(_notice, self.words),
                 lang=self.words.lang,
                 rates=dict(self.rates),
+                units={name: told for name in _UNITS if (told := self.words(name)) != name},
                 currency=currency_of(self.words.lang, self.rates),
                 root=root,
                 base=root if self.words.lang == "en" else f"../{root}",

@@ -124,8 +124,8 @@ def _figure(
     marks: Mapping[str, object] = told.labels
     notes = (_.listed(clean(str(marks[name]))) for name in _MARKS if marks.get(name))
     tail = p99.get(told.metric, told)
-    worst = [] if tail is told else [f"p99 {figure(tail.value)} {clean(tail.unit)}"]
-    return [told.value, clean(told.unit), *notes, *worst]
+    worst = [] if tail is told else [f"p99 {figure(tail.value)} {_.listed(clean(tail.unit))}"]
+    return [told.value, _.listed(clean(told.unit)), *notes, *worst]
 
 
 def _cost(_: Words, cost: CostRow) -> dict[str, Any]:

@@ -203,12 +203,12 @@ class Section:
             "time": _("Kernel time"),
         }
         told = {metric for metric in metrics if _BETTER.get(metric) not in metrics}
-        others = {metric: METRICS[metric].title for metric in sorted(told - titles.keys())}
+        others = {metric: _(METRICS[metric].title) for metric in sorted(told - titles.keys())}
         shown = [
             (metric, title) for metric, title in {**titles, **others}.items() if metric in told
         ]
         return {
-            key: f"{title} ({_(scope)})" if scope else title
+            key: title + _(" ({text})", text=_(scope)) if scope else title
             for metric, title in shown
             for key in sorted(keys)
             for own, _mark, scope in (key.partition(_OF),)

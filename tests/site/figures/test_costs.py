@@ -105,15 +105,20 @@ def test_the_reader_s_own_terms_are_computed_with(tab, serve, site):
             assert row[f"owned_usd_per_mtok_{end}"] == pytest.approx(owned, rel=1e-9)
 
 
+def money_of(page):
+    """A dollar in the page's currency, how it is written for a million tokens, and its words."""
+    zh = page.startswith("zh")
+    words = Words.load("zh" if zh else "en")
+    return YUAN if zh else 1, "元/百万 Token" if zh else "USD/Mtok", words
+
+
 @pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
 def test_a_page_shows_rent_owned_cost_and_floor_as_the_command_does(site, told, page):
     said = text(site / page / "index.html")
     for row in told:
+        rate, unit, words = money_of(page)
         for name in ("usd_per_mtok_output", "owned_usd_per_mtok", "floor_usd_per_mtok"):
-            zh = page.startswith("zh")
-            rate, unit = (YUAN, "CNY") if zh else (1, "USD")
-            assert f"{figure(row[name] * rate)} {unit}/Mtok" in said, name
-        words = Words.load("zh" if page.startswith("zh") else "en")
+            assert f"{figure(row[name] * rate)} {unit}" in said, name
         assert words("{n}× one fen", n=figure(row["floor_fen_multiple"])) in said
         assert words.listed(row["floor_method"]) in said
         assert words.listed(row["rental"]) in said
@@ -129,12 +134,12 @@ def test_a_floor_is_below_everything_a_chip_was_measured_to_cost(told):
 def test_the_break_even_is_drawn_where_hosts_sell_the_model(site, told, page):
     drawn = (site / page / "index.html").read_text()
     assert drawn.count('id="break-even"') == 1
-    rate, unit = (YUAN, "CNY") if page.startswith("zh") else (1, "USD")
-    assert f"{figure(told[0]['api_usd'] * rate)} {unit}/Mtok" in drawn
+    rate, unit, _words = money_of(page)
+    assert f"{figure(told[0]['api_usd'] * rate)} {unit}" in drawn
     # The curve ends, always busy, at the cheapest row's cost, and has a mark where both meet.
     least = min(row["usd_per_mtok_output"] for row in told)
     best = next(row for row in told if row["usd_per_mtok_output"] == least)
-    busy = re.findall(r"<title>[^<]*?([\d.]+)%[^<]*?([\d.,]+) (?:USD|CNY)/Mtok</title>", drawn)
+    busy = re.findall(rf"<title>[^<]*?([\d.]+)%[^<]*?([\d.,]+) {unit}</title>", drawn)
     assert ("100", figure(least * rate)) in busy
     even = best["breakeven_utilization"]
     assert ((figure(100 * even), figure(best["api_usd"] * rate)) in busy) == (0.1 <= even <= 1)

@@ -58,10 +58,11 @@ def test_it_is_drawn_in_every_currency_with_its_range(lang):
     past = past_prices("h100-sxm", [sheet(price(4.0, "2026-05")), sheet(wide)])
     words = Words.load(lang)
     charts = drawn(words, "H100", past, {"USD": 1.0, "CNY": 7.0})
-    asked = words("on-demand")
-    assert f"{asked}, 2026-10-01: 21.0 CNY/h" in charts["CNY"]
+    asked = "按需，2026-10-01" if lang == "zh" else "on-demand, 2026-10-01"
+    paid = "：21.0 元/小时" if lang == "zh" else ": 21.0 CNY/h"  # noqa: RUF001 - Chinese
+    assert f"{asked}{paid}" in charts["CNY"]
     for unit, ends in (("USD", ("2.00", "6.00")), ("CNY", ("14.0", "42.0"))):
-        said = re.search(rf"<title>({asked}, 2026-10-01[^<]*)", charts[unit])[1]
+        said = re.search(rf"<title>({asked}[^<]*)", charts[unit])[1]
         assert all(end in said for end in ends)
         assert charts[unit].count('class="bar"') == 1
         assert "2026-05<" in charts[unit]
@@ -100,7 +101,7 @@ def test_the_page_has_the_same_prices_as_a_table(site, tree, unit):
     past = past_prices("h100-sxm", catalog.price_sheets().values())
     words = Words.load("zh" if tree else "en")
     expected = [
-        (words(name), one.date, f"{figure(one.usd_per_hour * rate)} {unit}/h")
+        (words(name), one.date, f"{figure(one.usd_per_hour * rate)} {words(unit)}/{words('h')}")
         for name, own in past.items()
         for one in own
     ]

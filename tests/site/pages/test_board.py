@@ -119,7 +119,7 @@ def test_search_narrows_and_another_currency_is_one_choice_away(tab, base):
     expect(tab.locator("#prices ~ .scroll [data-per]").first).to_have_text("EUR/h")
     tab.evaluate("localStorage.clear()")
     look(tab, f"{base}zh/cost/")
-    assert "CNY/Mtok" in tab.locator("tbody tr").first.inner_text()
+    assert "元/百万 Token" in tab.locator("tbody tr").first.inner_text()
 
 
 def test_columns_are_the_readers_choice(tab, base):

@@ -42,7 +42,7 @@ def page(tab: Page) -> Page:
 def test_every_layer_stands_at_its_place_on_the_log_axis():
     fens = {"Physical floor": 1.0, "Electricity": 10.0, "Owned": 100.0, "Rented": 1000.0}
     line = Line(chip="A <b>", fens=fens, words="w", where="x/", hollow=True)
-    drawn = str(picture("t", "one fen", NAMES, [line]))
+    drawn = str(picture("t", "one fen", "fen/Mtok", NAMES, [line]))
     places = [float(x) for x in re.findall(r'hollow" transform="translate\(([\d.]+) ', drawn)]
     steps = [b - a for a, b in itertools.pairwise(sorted(places))]
     assert steps == pytest.approx([steps[0]] * 3, abs=0.2)

@@ -149,6 +149,6 @@ def test_an_embedded_front_follows_its_address(page: Page, address: str):
     page.on("console", complain)
     opened(page, f"{address.replace('/models', '/zh/models')}embed/?evidence=predicted")
     assert page.locator(".drawn .legend li").count() >= 1
-    assert "CNY" in page.locator(".drawn").inner_text()
+    assert "元/百万输出 Token" in page.locator(".drawn").inner_text()
     page.remove_listener("console", complain)
     assert complaints == []

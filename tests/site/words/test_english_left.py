@@ -181,7 +181,7 @@ def test_a_list_is_translated_phrase_by_phrase():
     assert words.listed("on-demand, 2026-10-01, 5 offers") == "按需，2026-10-01，5 个报价"
     assert (
         words.listed("Prototype X · 128→64 tokens · batch 4")
-        == "Prototype X · 128→64 Token · 批量 4"
+        == "Prototype X · 128→64 Token · 批大小 4"
     )
     assert Words.load("en").listed("on-demand, 5 offers") == "on-demand, 5 offers"
 
