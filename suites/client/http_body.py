@@ -25,6 +25,7 @@ __all__ = [
 
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_USUAL_HEAD_END = b"\r\n\r\n"
 _NOT_BLANK = re.compile(rb"[^\r\n]")  # found by C: a server may send a flood of empty lines
 _LINE_END = re.compile(rb"\r?\n")
 # How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
@@ -87,6 +88,13 @@ def read_head(raw: bytes) -> Head | None:
     Raises:
         MalformedError: this is not an HTTP response.
     """
+    # Nearly all answers of a load have the same head, which is read once.
+    end = raw.find(_USUAL_HEAD_END) if raw.startswith(_HTTP) else -1
+    usual = _usual_head(raw[: end + len(_USUAL_HEAD_END)]) if end > 0 else None
+    return usual or _final_head(raw)
+
+
+def _final_head(raw: bytes) -> Head | None:
     at = 0
     while True:
         first = _NOT_BLANK.search(raw, at)
@@ -103,6 +111,9 @@ def read_head(raw: bytes) -> Head | None:
         at = end.end()
         if status >= 200:
             return Head(status=status, headers=headers, old=old, end=at)
+
+
+_usual_head = lru_cache(maxsize=8)(_final_head)
 
 
 def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
@@ -185,9 +196,8 @@ def _trailers_end(raw: bytes, at: int) -> bool:
     return False
 
 
-@lru_cache(maxsize=8)
 def _lines_read(lines: bytes) -> tuple[int, dict[str, str], bool]:
-    """Status, headers, and whether it is of HTTP/1.0; most answers of a load have the same head."""
+    """Status, headers, and whether it is of HTTP/1.0."""
     status, *rest = _LINE_END.split(lines)
     return _status(status), _headers(rest), not status.startswith(b"HTTP/1.1")
 

@@ -22,7 +22,6 @@ from suites.client.http_body import MalformedError, body_is_complete, read_head
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from suites.client.http_body import Head
     from suites.client.target import Target
 
 __all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
@@ -156,7 +155,6 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_fd",
         "_framing",
-        "_head",
         "_hung_up",
         "_reads",
         "_rename",
@@ -180,7 +178,6 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._fd = -1
         self._framing = ""
-        self._head: tuple[bytes, Head | None] = b"", None
         self._reads: list[bytes] = []
         self._stamps: list[int] | array[int] = []
         self._rename: tuple[bytes, bytes] | None = None
@@ -273,18 +270,13 @@ class Connection(asyncio.Protocol):
             self._end("")
 
     def _read_head(self, exchange: Exchange) -> None:
-        raw = b"".join(self._reads)
-        before, head = self._head
-        # Most answers on a connection begin with the same bytes; first tokens come many at once.
-        if head is None or not raw.startswith(before):
-            try:
-                head = read_head(raw)
-            except MalformedError:  # nothing more to wait for; reading it will say "garbage"
-                self._framing, self.closed = "bodiless", True
-                return
-            if head is None:
-                return
-            self._head = raw[: head.end], head
+        try:
+            head = read_head(b"".join(self._reads))
+        except MalformedError:  # nothing more to wait for; reading it will say "garbage"
+            self._framing, self.closed = "bodiless", True
+            return
+        if head is None:
+            return
         self._framing = head.framing
         # The server will hang up after this answer; the next request needs a new connection.
         self.closed = head.closes
