@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, takewhile
-from statistics import median
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _counted(
 
 def _each(places: list[int], stamps: Sequence[int], tokens: int, hidden: int = 0) -> Counted:
     """One token an event; they are in order of arrival."""
-    first = sum(1 for _ in takewhile(lambda place: stamps[place] == stamps[places[0]], places))
+    first = bisect_right(places, stamps[places[0]], key=stamps.__getitem__) if places else 0
     return Counted(places=places, tokens=tokens, first=first, hidden=hidden)
 
 
@@ -251,7 +251,8 @@ def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: in
     if len(shown) < 3 or visible < 2:
         return False
     times = [stamps[place] for place in shown]
-    step, span = median(b - a for a, b in pairwise(times)), times[-1] - times[0]
+    steps, span = sorted(b - a for a, b in pairwise(times)), times[-1] - times[0]
+    step = steps[len(steps) // 2]
     return abs(span / (len(shown) - 1) - step) < abs(span / (visible - 1) - step)
 
 

@@ -25,6 +25,7 @@ __all__ = [
 
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_USUAL_HEAD_END = b"\r\n\r\n"
 _NOT_BLANK = re.compile(rb"[^\r\n]")  # found by C: a server may send a flood of empty lines
 _LINE_END = re.compile(rb"\r?\n")
 # How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
@@ -98,6 +99,13 @@ def read_head(raw: bytes) -> Head | None:
     Raises:
         MalformedError: this is not an HTTP response, or its head has no end.
     """
+    # Nearly all answers of a load have the same head, which is read once.
+    end = raw.find(_USUAL_HEAD_END) if raw.startswith(_HTTP) else -1
+    usual = _usual_head(raw[: end + len(_USUAL_HEAD_END)]) if end > 0 else None
+    return usual or _final_head(raw)
+
+
+def _final_head(raw: bytes) -> Head | None:
     at = 0
     while True:
         first = _NOT_BLANK.search(raw, at)
@@ -117,13 +125,16 @@ def read_head(raw: bytes) -> Head | None:
 
 
 def _unfinished(raw: bytes) -> None:
-    """Wait for more of a head, but not for ever more.
+    """Wait for more of a head, but not without end.
 
     Raises:
         MalformedError: it is longer than any.
     """
     if len(raw) > _LONGEST_HEAD:
         raise MalformedError(f"a head without end: {raw[:80]!r}")
+
+
+_usual_head = lru_cache(maxsize=8)(_final_head)
 
 
 def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
@@ -208,9 +219,8 @@ def _trailers_end(raw: bytes, at: int) -> bool:
     return False
 
 
-@lru_cache(maxsize=8)
 def _lines_read(lines: bytes) -> tuple[int, dict[str, str], bool]:
-    """Status, headers, and whether it is of HTTP/1.0; most answers of a load have the same head."""
+    """Status, headers, and whether it is of HTTP/1.0."""
     status, *rest = _LINE_END.split(lines)
     return _status(status), _headers(rest), not status.startswith(b"HTTP/1.1")
 

@@ -97,5 +97,6 @@ def no_collection() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.enable()
+        gc.freeze()  # nor what came since, which the next collection would go through as young
         gc.unfreeze()
+        gc.enable()

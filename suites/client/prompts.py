@@ -43,8 +43,8 @@ class PromptWriter:
         self._frames: dict[tuple[int, str], tuple[bytes, bytes]] = {}
 
     def _draw(self, draw: random.Random, count: int) -> bytes:
-        pieces = draw.choices(self._vocabulary.pieces, k=count)
-        return "".join(piece + self._vocabulary.separator for piece in pieces).encode()
+        pieces = [f"{piece}{self._vocabulary.separator}" for piece in self._vocabulary.pieces]
+        return "".join(draw.choices(pieces, k=count)).encode()
 
     def request(
         self,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from suites.base.printable import printable
@@ -162,7 +162,9 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
     if head is None:
         raise MalformedError(f"no HTTP response: {raw[:80]!r}")
     broken_off = bool(answer.failure)
-    cut = _even_events(raw, head.end, broken_off=broken_off) if head.status == 200 else None
+    cut = None
+    if head.status == 200:
+        cut = _even_events(raw, head.end, sizes, stamps, broken_off=broken_off)
     if cut is None:
         body, places, ended = _body(raw, head)
         if pooled := read_pooled(body) if _is_plain_json(head, body) else None:
@@ -175,9 +177,8 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
             return
         if not ended and not answer.failure:
             raise MalformedError("chunks without an end")
-        cut = _any_events(body, places)
-    arrivals = _arrivals(cut.ends, sizes, stamps)
-    _settle(_read_events(cut, answer), arrivals, answer)
+        cut = _any_events(body, places, sizes, stamps)
+    _settle(_read_events(cut, answer), cut.arrivals, answer)
 
 
 def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
@@ -193,9 +194,9 @@ def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
     answer.counted_by, answer.silent_tokens = counted.by, counted.silent
     answer.hidden_tokens, answer.doubt = counted.hidden, counted.doubt
     first_ns = answer.token_ns[0] if answer.token_ns else 0
-    together = takewhile(lambda place: arrivals[place] <= first_ns, events.shown)
+    at_first = bisect_right(events.shown, first_ns, key=arrivals.__getitem__)
     answer.text = b"".join(events.texts)
-    answer.first_text = sum(len(text) for _, text in zip(together, events.texts, strict=False))
+    answer.first_text = sum(map(len, events.texts[:at_first]))
     answer.thoughts, answer.counts_each = events.thoughts, len(events.rising) > 1
     answer.answer_ns = arrivals[events.first_answer] if events.first_answer >= 0 else 0
 
@@ -229,14 +230,8 @@ def _no_stream(head: Head, body: bytes) -> str:
 
 def _arrivals(ends: Sequence[int], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
     """Times of the reads that brought the bytes before these ends."""
-    read_ends = list(accumulate(sizes))
-    # Where a read brought one event, up to the last reads, nothing has to be looked for.
-    apart = len(sizes) - 1
-    few = 0 <= len(ends) - apart <= _LAST_EVENTS
-    if not few or ends[:apart] != [end - len(_CHUNK_END) for end in read_ends[:apart]]:
-        apart = 0
-    read_of = partial(bisect_left, read_ends)
-    return [*stamps[:apart], *map(stamps.__getitem__, map(read_of, ends[apart:]))]
+    read_of = partial(bisect_left, list(accumulate(sizes)))
+    return list(map(stamps.__getitem__, map(read_of, ends)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,12 +240,12 @@ class _Cut:
 
     Attributes:
         parts: what each one says.
-        ends: positions on the wire behind each.
+        arrivals: time of the read that brought each one's last byte.
         rest: what stands behind the last.
     """
 
     parts: list[bytes]
-    ends: list[int]
+    arrivals: list[int]
     rest: bytes = b""
 
 
@@ -294,18 +289,18 @@ def _alike(parts: Sequence[bytes], start: int, around: tuple[bytes, bytes]) -> l
     before, behind = around
     begin, end, between = len(before), -len(behind), behind + before
     together = _TOGETHER if before else 0
-    while together and start < len(parts):
-        # The last few are seldom alike.
-        together = min(together, max(1, len(parts) - start - _LAST_EVENTS))
-        block = parts[start : start + together]
+    # The last few are seldom alike.
+    stop = len(parts) - sum(not part.startswith(before) for part in parts[-_LAST_EVENTS:])
+    while together and start < stop:
+        block = parts[start : min(start + together, stop)]
         inside = [part[begin:end] for part in block]
         # Where none is too short for it, as none without text is, each stands in its own place.
-        same = before + between.join(inside) + behind == b"".join(block)
+        same = b"".join((before, between.join(inside), behind)) == b"".join(block)
         if same and _are_plain(inside):
             texts += inside
-            start += together
+            start += len(block)
         else:
-            together //= 2
+            together = len(block) // 2
     return texts
 
 
@@ -322,13 +317,15 @@ def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
     Nothing where that is not plain, where it holds several, or says more than its text.
     """
     texts = list(_TEXT.finditer(part))
-    more = any(message.get(name) for name in ("error", "usage", "timings"))
+    more = any(map(message.get, ("error", "usage", "timings")))
     if len(texts) != 1 or len(part.splitlines()) != 1 or more:
         return b"", b""
     return part[: texts[0].start(2)], part[texts[0].end(2) :]
 
 
-def _even_events(raw: bytes, start: int, *, broken_off: bool) -> _Cut | None:
+def _even_events(
+    raw: bytes, start: int, sizes: Sequence[int], stamps: Sequence[int], *, broken_off: bool
+) -> _Cut | None:
     """Cut an answer as nearly all servers send it, None for any other.
 
     Each event of one line is a chunk of its own, and the end is there, or it was broken off behind
@@ -341,33 +338,42 @@ def _even_events(raw: bytes, start: int, *, broken_off: bool) -> _Cut | None:
     lines = reading.readlines()
     whole = lines[-2:] == _LAST_LINES
     end = -2 if whole else len(lines)
-    sizes, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
-    number, lengths = len(parts), list(map(len, parts))
-    size_of = dict(zip(lengths, sizes, strict=False))
+    said, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
+    number, lengths = len(parts), {size: _length_of(size) for size in set(said)}
     if (
         not (whole or broken_off)
-        or len(sizes) != len(chunk_ends)
+        or len(said) != len(chunk_ends)
         or empty.count(b"\n") != number
         or chunk_ends.count(_CHUNK_END) != number
-        or list(map(size_of.get, lengths)) != sizes
-        or not all(_is_size_of(size, length) for length, size in size_of.items())
+        or list(map(lengths.get, said)) != list(map(len, parts))
     ):
         return None
     # Besides size and event, each with its line end: the empty line, the chunk's end of two bytes.
-    on_the_wire = {length: len(size) + length + 3 for length, size in size_of.items()}
-    ends = accumulate(map(on_the_wire.__getitem__, lengths), initial=start - 2)
-    return _Cut(parts=parts, ends=list(ends)[1:])
+    taken = {size: len(size) + length + 3 for size, length in lengths.items()}
+    on_the_wire = list(map(taken.__getitem__, said))
+    if _one_a_read(on_the_wire, start, sizes):
+        in_the_last = number - len(sizes) + 1
+        return _Cut(parts=parts, arrivals=[*stamps[:-1], *[stamps[-1]] * in_the_last])
+    ends = accumulate(on_the_wire, initial=start - 2)
+    return _Cut(parts=parts, arrivals=_arrivals(list(ends)[1:], sizes, stamps))
 
 
-def _is_size_of(size: bytes, length: int) -> bool:
-    """Whether a chunk's first line gives the size of an event: its line and an empty one."""
+def _one_a_read(on_the_wire: Sequence[int], start: int, sizes: Sequence[int]) -> bool:
+    """Whether each read brought one event: the first the head as well, the last a few events."""
+    apart = len(sizes) - 1
+    few = 0 <= len(on_the_wire) - apart <= _LAST_EVENTS
+    return few and [sizes[0] - start, *sizes[1:apart]] == on_the_wire[:apart]
+
+
+def _length_of(size: bytes) -> int:
+    """Length of an event by the first line of its chunk, which holds an empty line as well."""
     try:
-        return int(size, 16) == length + 1
+        return int(size, 16) - 1
     except ValueError:
-        return False
+        return -1
 
 
-def _any_events(body: bytes, places: Places) -> _Cut:
+def _any_events(body: bytes, places: Places, sizes: Sequence[int], stamps: Sequence[int]) -> _Cut:
     """Cut any body; `places` says where on the wire its pieces were."""
     if b"\r" in body:
         cuts = [match.span() for match in _EVENT_END.finditer(body)]
@@ -384,7 +390,7 @@ def _any_events(body: bytes, places: Places) -> _Cut:
         wire_starts[piece] + end - body_starts[piece]
         for piece, (_, end) in zip(pieces, cuts, strict=True)
     ]
-    return _Cut(parts=parts, ends=ends, rest=rest)
+    return _Cut(parts=parts, arrivals=_arrivals(ends, sizes, stamps), rest=rest)
 
 
 def _data_of(event: bytes) -> bytes | None:

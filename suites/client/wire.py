@@ -22,7 +22,6 @@ from suites.client.http_body import MalformedError, body_is_complete, read_head
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from suites.client.http_body import Head
     from suites.client.target import Target
 
 __all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
@@ -168,7 +167,6 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_fd",
         "_framing",
-        "_head",
         "_hung_up",
         "_missing",
         "_reads",
@@ -195,7 +193,6 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._fd = -1
         self._framing = ""
-        self._head: tuple[bytes, Head | None] = b"", None
         self._reads: list[bytes] = []
         self._stamps: list[int] | array[int] = []
         self._rename: tuple[bytes, bytes] | None = None
@@ -309,17 +306,13 @@ class Connection(asyncio.Protocol):
 
     def _read_head(self, exchange: Exchange) -> None:
         raw = b"".join(self._reads)
-        before, head = self._head
-        # Most answers on a connection begin with the same bytes; first tokens come many at once.
-        if head is None or not raw.startswith(before):
-            try:
-                head = read_head(raw)
-            except MalformedError:  # nothing more to wait for; reading it will say "garbage"
-                self._framing, self.closed = "bodiless", True
-                return
-            if head is None:
-                return
-            self._head = raw[: head.end], head
+        try:
+            head = read_head(raw)
+        except MalformedError:  # nothing more to wait for; reading it will say "garbage"
+            self._framing, self.closed = "bodiless", True
+            return
+        if head is None:
+            return
         self._framing = head.framing
         if self._framing == "length":
             self._missing = head.end + head.length - len(raw)
