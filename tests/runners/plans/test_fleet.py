@@ -31,7 +31,8 @@ def cluster(tmp_path, unprobed):
         own = {"FENMARK_HOME": str(tmp_path / name), "FENMARK_TEST_PROCESSES": str(processes)}
         return {"num_cpus": 1, "env_vars": own}
 
-    made = Cluster(initialize_head=True, head_node_args=home("head", 1))
+    head = {**home("head", 1), "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args=head)
     try:
         yield made, made.add_node(**home("second", 9999))
     finally:
