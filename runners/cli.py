@@ -58,7 +58,7 @@ _INTERRUPTED = 130
 
 
 class Verbs(Mapping[str, "Command"]):
-    """The `fenmark.commands` entry points of all rooms, each loaded when it is asked for.
+    """The `fenmark.commands` entry points of all rooms, each loaded when it is first asked for.
 
     A room offers a function (one verb) or a `typer.Typer` (a group of verbs). One that cannot be
     loaded says so in the list, and when it is called; the others work.
@@ -67,6 +67,7 @@ class Verbs(Mapping[str, "Command"]):
     def __init__(self) -> None:
         points = sorted(entry_points(group="fenmark.commands"), key=_rank)
         self._points = {point.name: point for point in points}
+        self._loaded: dict[str, Command] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._points)
@@ -75,7 +76,13 @@ class Verbs(Mapping[str, "Command"]):
         return len(self._points)
 
     def __getitem__(self, name: str) -> Command:
-        point = self._points[name]
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self._points[name])
+        return self._loaded[name]
+
+    @staticmethod
+    def _load(point: EntryPoint) -> Command:
+        name = point.name
         alone = _typer()
         try:
             verb = point.load()

@@ -165,12 +165,11 @@ def _has_usual_end(reads: Sequence[bytes]) -> bool:
 
 def _last(reads: Sequence[bytes]) -> bytes:
     """The last few kilobytes."""
-    tail = b""
-    for read in reversed(reads):
-        tail = read + tail
-        if len(tail) >= _TAIL_BYTES:
-            break
-    return tail[-_TAIL_BYTES:]
+    at, length = len(reads), 0
+    while at and length < _TAIL_BYTES:
+        at -= 1
+        length += len(reads[at])
+    return b"".join(reads[at:])[-_TAIL_BYTES:]
 
 
 def dechunk(raw: bytes, start: int) -> tuple[bytes, Places, bool]:

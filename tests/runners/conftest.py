@@ -8,6 +8,7 @@ import pytest
 from tests.results.conftest import (  # noqa: F401 - fixtures
     client,
     database,
+    empty_tables,
     home,
     log_signer,
     payload,

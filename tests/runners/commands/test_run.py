@@ -260,7 +260,10 @@ def test_a_run_for_a_log_is_seeded_by_its_challenge_and_lands_there(fenmark, api
 
 
 @pytest.mark.processes(1)
-def test_a_log_that_does_not_answer_does_not_keep_a_machine_from_being_measured(fenmark, tmp_path):
+def test_a_log_that_does_not_answer_does_not_keep_a_machine_from_being_measured(
+    fenmark, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("runners.submit.submit._FIRST_WAIT_S", 0.0)
     done = fenmark(*smallest(tmp_path / "results"), "--to", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "without a challenge" in done.stderr

@@ -21,6 +21,8 @@ from suites.meters.windows import energy_rows
 from tests.builders import assert_signable
 from tests.clock import Clock, LookedAt
 
+pytestmark = [pytest.mark.processes(1), pytest.mark.usefixtures("unprobed")]
+
 WATTS = 50
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runners.machine import power_cap
@@ -32,6 +32,7 @@ def cells(**fields):
 sizes = st.lists(st.sampled_from([1, 2, 4, 8, 16]), min_size=1, max_size=4, unique=True)
 
 
+@settings(max_examples=30)
 @given(tp=sizes, pp=sizes, isl=sizes, of=st.integers(1, 9))
 def test_cells_are_the_product_and_shards_part_it(tp, pp, isl, of):
     found = cells(axes={"tp": tp, "pp": pp, "isl": isl})
@@ -43,6 +44,7 @@ def test_cells_are_the_product_and_shards_part_it(tp, pp, isl, of):
     assert max(map(len, held)) - min(map(len, held)) <= 1
 
 
+@settings(max_examples=30)
 @given(tp=sizes, pp=sizes, out=st.sampled_from([1, 2, 4, 8, 16]))
 def test_an_excluded_combination_keeps_its_place_and_says_why(tp, pp, out):
     rule = {"tp": tp[0], "pp": [pp[0], *([out] if out in pp else [])], "because": "of me"}

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("ray", reason="the extra `fleet` is not installed")
-from ray.cluster_utils import Cluster
-
-pytestmark = pytest.mark.engine
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not find_spec("ray"), reason="the extra `fleet` is not installed"),
+]
 
 PLAN = """name = "spread"
 answers = "Does it come home?"
@@ -24,12 +25,14 @@ axes = { seed = [1, 2, 3] }
 @pytest.fixture
 def cluster(tmp_path, unprobed):
     """Two nodes with a home, and so a signing key, of their own; the second comes to no end."""
+    from ray.cluster_utils import Cluster
 
     def home(name, processes):
         own = {"FENMARK_HOME": str(tmp_path / name), "FENMARK_TEST_PROCESSES": str(processes)}
         return {"num_cpus": 1, "env_vars": own}
 
-    made = Cluster(initialize_head=True, head_node_args=home("head", 1))
+    head = {**home("head", 1), "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args=head)
     try:
         yield made, made.add_node(**home("second", 9999))
     finally:

@@ -46,7 +46,7 @@ def kill_at_random(command, environment, draw):
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         try:
-            process.wait(draw.uniform(0.5, 6))
+            process.wait(draw.uniform(0.5, 3))
         except subprocess.TimeoutExpired:
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
             victim = draw.choice(family)
@@ -163,7 +163,9 @@ def test_check_and_list_keep_their_contract(fenmark, run, tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(fenmark, run, api, tmp_path):
+def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(
+    fenmark, run, api, tmp_path, monkeypatch
+):
     done = fenmark(*run, "--only", "seed1*", "--to", api, "--json")
     assert done.returncode == 0, done.stderr
     [cell] = json.loads(done.stdout)["cells"]
@@ -174,6 +176,7 @@ def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(fenmark, r
     asked = statement["predicate"]["run"]
     assert asked["seed"] == seed_of(asked["nonce"])
 
+    monkeypatch.setattr("runners.submit.submit._FIRST_WAIT_S", 0.0)
     done = fenmark(*run, "--resume", "--to", "http://127.0.0.1:9", "--json")
     assert done.returncode == 1
     assert "1 results were measured but not submitted" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -300,16 +301,15 @@ def weight_by_hand(series):
             for at in range(len(part) - lag)
         )
 
-    if covariance(0) < 1e-9:
+    whole = covariance(0)
+    if whole < 1e-9:
         return 1.0
-    by_lag = [covariance(lag) / covariance(0) for lag in range(longest)]
-    if by_lag[1] <= 2 / math.sqrt(n):
+    if covariance(1) / whole <= 2 / math.sqrt(n):
         return 1.0
-    total, lag = by_lag[1], 2
-    while lag + 1 < min(longest - 1, n // 2) and by_lag[lag] + by_lag[lag + 1] > 0:
-        total += by_lag[lag] + by_lag[lag + 1]
-        lag += 2
-    return 1 + 2 * total
+    pairs = range(2, min(longest - 1, n // 2) - 1, 2)
+    sums = (covariance(lag) + covariance(lag + 1) for lag in pairs)
+    total = covariance(1) + sum(takewhile(lambda pair: pair > 0, sums))
+    return 1 + 2 * total / whole
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=40), max_size=4), st.integers(1, 6))

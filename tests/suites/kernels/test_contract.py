@@ -12,8 +12,9 @@ import pytest
 from runners import cli
 from suites.base.errors import UserError
 from suites.base.records import CellResult
-from suites.kernels import plan, session, summarize
+from suites.kernels import catalog, plan, session, summarize
 from suites.kernels.__main__ import run_cell
+from suites.kernels.backends.numpy_backend import NumpyBackend
 from suites.kernels.families import Sizes
 from suites.kernels.profiles import profile
 from suites.kernels.timing import Budget
@@ -38,7 +39,10 @@ def rows():
         budget=Budget(warm_up_s=0, min_blocks=6, target=1.0, cap_s=0.1),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "profile", lambda _: brief)
+        # Of a cache of hundreds of MiB, drawing sets of operands that pass it would take seconds.
+        patch.setattr(NumpyBackend, "cache_bytes", lambda _: 8 * 2**20)
+        for module in (session, catalog):
+            patch.setattr(module, "profile", lambda _: brief)
         results = [run_cell({**spec, "process": process}) for process in range(2)]
     # Through JSON, as they travel.
     return [

@@ -29,6 +29,8 @@ def child(tmp_path, **spec):
     return out, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.processes(1)
+@pytest.mark.usefixtures("unprobed")
 def test_a_child_reports_progress_and_writes_its_series(tmp_path):
     out, process = child(tmp_path, case=CASE)
     said, complaint = process.communicate(timeout=240)
@@ -69,9 +71,12 @@ def test_a_child_refuses_a_bad_spec_in_one_line(tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.processes(1)
+@pytest.mark.usefixtures("unprobed")
 def test_pytest_by_itself_writes_benchmark_json_with_our_blocks(tmp_path):
     out = tmp_path / "bench.json"
     command = [sys.executable, "-m", "pytest", KERNELS, "-q", f"--benchmark-json={out}"]
+    command += ["-p", "no:schemathesis"]  # half a second to load
     done = subprocess.run(
         [*command, f"--case={CASE}", "--model=tiny-15m", "--backend=numpy"],
         capture_output=True,

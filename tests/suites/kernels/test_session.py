@@ -8,8 +8,11 @@ from dataclasses import replace
 import pytest
 
 from suites.base.errors import CheckError
+from suites.kernels import session as sessions
 from suites.kernels.harness import overhead_ns
+from suites.kernels.profiles import profile
 from suites.kernels.session import KernelSession
+from suites.kernels.timing import Budget
 
 SPEC = {
     "profile": "quick",
@@ -20,7 +23,9 @@ SPEC = {
 
 
 @pytest.fixture
-def session():
+def session(monkeypatch):
+    budget = Budget(warm_up_s=0, min_blocks=6, target=1.0, cap_s=0.1)
+    monkeypatch.setattr(sessions, "profile", lambda name: replace(profile(name), budget=budget))
     said = []
     session = KernelSession(SPEC, report=lambda line: said.append(json.loads(line)))
     session.said = said

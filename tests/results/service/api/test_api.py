@@ -271,24 +271,22 @@ def doubled(body):
     return body.replace(b'{"payload"', b'{"payload":"","payload"', 1)
 
 
-@pytest.mark.parametrize(
-    ("status", "spoil"),
-    [
-        (400, lambda _: b""),
-        (400, lambda _: b"{}"),
-        (400, lambda _: b'{"payload": NaN}'),
-        (400, lambda _: b"\xff"),
-        (400, lambda _: b"[" * 100_000),
-        (400, doubled),
-        (400, lambda body: body.replace(b"vnd.in-toto", b"vnd.other")),
-        (403, lambda body: body.replace(b'"sig":"', b'"sig":"AAAA')),
-        (413, lambda body: body + b" " * strict_json.MAX_BYTES),
-    ],
-)
-def test_what_is_no_envelope_is_a_problem_of_its_kind(client, sealed, status, spoil):
-    answer = post(client, spoil(sealed()))
-    assert answer.status_code == status
-    assert answer.json()["status"] == status
+def test_what_is_no_envelope_is_a_problem_of_its_kind(client, sealed):
+    whole = sealed()
+    spoiled = [
+        (400, b""),
+        (400, b"{}"),
+        (400, b'{"payload": NaN}'),
+        (400, b"\xff"),
+        (400, b"[" * 100_000),
+        (400, doubled(whole)),
+        (400, whole.replace(b"vnd.in-toto", b"vnd.other")),
+        (403, whole.replace(b'"sig":"', b'"sig":"AAAA')),
+        (413, whole + b" " * strict_json.MAX_BYTES),
+    ]
+    answers = [post(client, body) for _, body in spoiled]
+    for told in ([answer.status_code for answer in answers], [a.json()["status"] for a in answers]):
+        assert told == [status for status, _ in spoiled]
 
 
 def test_an_unregistered_key_is_turned_away_until_its_file_is_there(client, sealed, runners):
@@ -336,11 +334,11 @@ def test_results_come_in_pages_and_by_filter(client, sealed):
     assert client.get("/v1/results", params={"chip": "\0"}).json()["results"] == []
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "cursor=-1", "cursor=" + "9" * 40])
-def test_a_bad_parameter_is_named(client, query):
-    answer = client.get(f"/v1/results?{query}")
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
+def test_a_bad_parameter_is_named(client):
+    for query in ("limit=0", "limit=x", "cursor=-1", "cursor=" + "9" * 40):
+        answer = client.get(f"/v1/results?{query}")
+        assert answer.status_code == 400, query
+        assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
 def test_tiles_never_change_and_other_files_are_not_served(client, sealed):

@@ -38,11 +38,11 @@ def test_other_names_stay_apart(name):
     assert reads_as(name) != reads_as("Lab B")
 
 
-@pytest.mark.parametrize("owner", [" Lab", "Lab  A", "Lab\u200b", "Lab\u202e", "Caf\u0065\u0301"])
-def test_an_owner_that_cannot_be_told_from_others_does_not_wait(apply, owner):
-    answer = apply(owner=owner)
-    assert problem(answer) == (422, "registration")
-    assert "names an owner that" in answer.json()["detail"]
+def test_an_owner_that_cannot_be_told_from_others_does_not_wait(apply):
+    for owner in (" Lab", "Lab  A", "Lab\u200b", "Lab\u202e", "Caf\u0065\u0301"):
+        answer = apply(owner=owner)
+        assert problem(answer) == (422, "registration"), owner
+        assert "names an owner that" in answer.json()["detail"], owner
 
 
 def test_an_administrator_is_told_of_owners_that_read_the_same(
