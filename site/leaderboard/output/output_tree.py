@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from suites.base import files
@@ -36,6 +37,7 @@ class Tree:
     _before: dict[str, list[str]] = field(default_factory=dict)
     _now: dict[str, list[str]] = field(default_factory=dict)
     _present: set[str] = field(default_factory=set)
+    _noting: Lock = field(default_factory=Lock)
 
     @classmethod
     def open(cls, root: Path) -> Tree:
@@ -117,8 +119,8 @@ class Tree:
         if self._stands(path, digest.hexdigest()):
             partial.unlink()
         else:
+            self._note(path)
             partial.replace(target)
-            self.changed.append(path)
         self._now[path] = [digest.hexdigest(), made_of]
 
     def digest(self, path: str) -> str:
@@ -134,16 +136,36 @@ class Tree:
         # A list that came with a stranger's folder names what it likes: nothing outside goes.
         for path in (self._before.keys() - self._now.keys()) & self._present:
             (self.root / path).unlink(missing_ok=True)
-        if self._now != self._before:
+        if self._now != self._before or self.changed:
             self._replace(_MANIFEST, json.dumps(self._now, sort_keys=True).encode())
+        self._before = self._now
+        self._present |= self._now.keys()
         return len(self._now)
+
+    @property
+    def standing(self) -> str:
+        """Identify what the last build listed; "" where any of it is gone."""
+        if not self._before.keys() <= self._present:
+            return ""
+        return hashlib.sha256((self.root / _MANIFEST).read_bytes()).hexdigest()
 
     def _stands(self, path: str, digest: str) -> bool:
         return path in self._present and self._before.get(path, [""])[0] == digest
 
     def _write(self, path: str, content: bytes) -> None:
+        self._note(path)
         self._replace(path, content)
-        self.changed.append(path)
+
+    def _note(self, path: str) -> None:
+        """Note what is about to change: of a build that does not come to its end nothing is kept.
+
+        What it leaves stands listed, so that it can be removed, under no digest.
+        """
+        with self._noting:  # files are made on two threads
+            if not self.changed:
+                unknown = {name: [""] for name in self._before}
+                self._replace(_MANIFEST, json.dumps(unknown).encode())
+            self.changed.append(path)
 
     def _replace(self, path: str, content: bytes) -> None:
         target, partial = self._places(path)

@@ -121,6 +121,7 @@ class Archive:
         log_days: when each log grew, and by what.
         moment: when all this was so; None: it is so now.
         removed_later: removals that came after that moment, by digest of the result.
+        early: whether some run lies ahead of the reader's clock: it will not for long.
     """
 
     rows: pd.DataFrame
@@ -138,6 +139,7 @@ class Archive:
     log_days: Sequence[LogDays] = ()
     moment: Moment | None = None
     removed_later: Mapping[str, Placed] = field(default_factory=dict)
+    early: bool = False
 
     def open(self, digest: str) -> Result:
         """Read a verified result again, with everything its statement says.
@@ -239,13 +241,14 @@ def read(
         workers.beside(partial(kept.store, table))
     moderated = _moderated(known)
     table = _kept(table, _among(table["digest"], known.sources))
-    sources = _timely(table, _compared(table, known.sources), clock or datetime.now(UTC))
+    early = _early(table, clock or datetime.now(UTC))
+    sources = _flagged(_flagged(known.sources, _repeated(table, known.sources)), early)
     sources = _confirmed(table, sources, known.logs)
     flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
     more = table["digest"].map(flagged).fillna(0).astype("int64")
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
     marked = [sources[digest].state.mark for digest in table["digest"].tolist()]
-    clocks = dict(zip(table["digest"], table["finished_at"], strict=True))
+    clocks = dict(zip(table["digest"].tolist(), table["finished_at"].tolist(), strict=True))
     return Archive(
         rows=table.assign(tier=tiers, flags=table["flags"] + more, moderated=marked).reset_index(
             drop=True
@@ -271,6 +274,7 @@ def read(
         log_days=[log.days(clocks) for _, log in sorted(known.logs.items())],
         moment=moment,
         removed_later=known.removed_later,
+        early=bool(early),
     )
 
 
@@ -603,10 +607,21 @@ def _placed(
         yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
 
 
-def _compared(
-    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope]
+def _flagged(
+    sources: Mapping[str, FoundEnvelope], more: Mapping[str, tuple[str, ...]]
 ) -> dict[str, FoundEnvelope]:
-    """Note which results repeat what an earlier one of its log, or another log, brought."""
+    """Note what more speaks against some results."""
+    marked = {
+        digest: replace(sources[digest], flags=sources[digest].flags + lines)
+        for digest, lines in more.items()
+    }
+    return {**sources, **marked}
+
+
+def _repeated(
+    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope]
+) -> dict[str, tuple[str, ...]]:
+    """Tell which results repeat what an earlier one of its log, or another log, brought."""
     told = dict(zip(table["digest"].tolist(), table["prints"].tolist(), strict=True))
     prints = {digest: dict.fromkeys(own.split()) for digest, own in told.items()}
     times = Counter(chain.from_iterable(prints.values()))
@@ -620,28 +635,19 @@ def _compared(
             repeated[digest] = _lines(copies)
         for print_ in own:
             known.setdefault(print_, digest)
-    return {
-        digest: replace(source, flags=source.flags + repeated[digest])
-        if digest in repeated
-        else source
-        for digest, source in sources.items()
-    }
+    return repeated
 
 
-def _timely(
-    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope], clock: datetime
-) -> dict[str, FoundEnvelope]:
-    """Note which runs lie ahead of the reader's clock; they will not for long."""
+def _early(table: pd.DataFrame, clock: datetime) -> dict[str, tuple[str, ...]]:
+    """Tell which runs lie ahead of the reader's clock; they will not for long."""
     today = clock.date().isoformat()
-    late = dict[str, tuple[str, ...]]()
-    for digest, ended in dict(zip(table["digest"], table["finished_at"], strict=True)).items():
+    early = dict[str, tuple[str, ...]]()
+    ends = zip(table["digest"].tolist(), table["finished_at"].tolist(), strict=True)
+    for digest, ended in dict(ends).items():
         # Dates sort as texts, and no zone is more than a day ahead: few are read.
         if ended[: len(today)] >= today and (told := ahead(ended, clock)):
-            late[digest] = _lines(told)
-    return {
-        digest: replace(source, flags=source.flags + late[digest]) if digest in late else source
-        for digest, source in sources.items()
-    }
+            early[digest] = _lines(told)
+    return early
 
 
 def _entered(source: FoundEnvelope) -> tuple[bool, int]:
