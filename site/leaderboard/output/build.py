@@ -233,7 +233,7 @@ def _put_beside(tree: Tree, own: _Language, content: Content) -> None:
 
 
 def _points(words: Words, content: Content, model: str) -> str:
-    return front.as_file(words, content.points.of_model(model))
+    return front.as_file(words, content.priced_points(model))
 
 
 def _put_documents(
@@ -305,7 +305,9 @@ def _compact(data: object) -> str:
 def _put_row_badges(tree: Tree, content: Content) -> None:
     """Put a badge of each row that has a page and a rate."""
     rows = content.rated[(content.rated["page"] != "") & (content.rated["model_id"] != "")]
-    for place, digest, page in zip(rows.index, rows["digest"], rows["page"], strict=True):
+    for place, digest, page in zip(
+        rows.index, rows["digest"].tolist(), rows["page"].tolist(), strict=True
+    ):
         made_of = f"{content.stamp} {content.made_of_row_page(digest)}"
         made = partial(_row_badge, content, place)
         tree.make(f"{address(digest, page)}badge.svg", made_of, made)
@@ -369,7 +371,7 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
 def _beside(content: Content, chips: Sequence[str]) -> dict[str, Beside]:
     """Return what is known of the results of some chips beside their statements."""
     rows = content.rows[content.rows["chip_id"].isin(chips)]
-    flags = dict(zip(rows["digest"], rows["flags"], strict=True))
+    flags = dict(zip(rows["digest"].tolist(), rows["flags"].tolist(), strict=True))
     money: dict[str, dict[tuple[str, str], tuple[Any, ...]]] = {digest: {} for digest in flags}
     texts, amounts = MONEY[:2], list(MONEY[2:])
     priced = rows[rows[amounts].notna().any(axis=1)]

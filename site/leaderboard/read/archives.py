@@ -244,10 +244,10 @@ def read(
     early = _early(table, clock or datetime.now(UTC))
     sources = _flagged(_flagged(known.sources, _repeated(table, known.sources)), early)
     sources = _confirmed(table, sources, known.logs)
-    flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
-    more = table["digest"].map(flagged).fillna(0).astype("int64")
-    tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
-    marked = [sources[digest].state.mark for digest in table["digest"].tolist()]
+    of_rows = [sources[digest] for digest in table["digest"].tolist()]
+    more = [len(source.flags) for source in of_rows]
+    tiers = [source.tier for source in of_rows]
+    marked = [source.state.mark for source in of_rows]
     clocks = dict(zip(table["digest"].tolist(), table["finished_at"].tolist(), strict=True))
     return Archive(
         rows=table.assign(tier=tiers, flags=table["flags"] + more, moderated=marked).reset_index(
@@ -434,9 +434,9 @@ def _rows(
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
     signed = _among(before["digest"], named) & _among(before["keyid"], keyids)
-    homes = {archive.home_of(path) for path in paths.values()}
+    homes = set(map(archive.home_of, {path.parent: path for path in paths.values()}.values()))
     old = _kept(before, signed & _as_checked(before, homes))
-    new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
+    new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"].tolist()))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
     read = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
     table = _together([old, *(table for table, _ in read)])
