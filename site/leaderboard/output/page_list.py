@@ -149,6 +149,7 @@ class Content:
         self.models: Mapping[str, ModelView] = models.views(self.rows)
         self.of_chip = Groups(self.rows, "chip_id")
         self.of_model = Groups(self.rows, "model_id")
+        self.drawn_of_model = Groups(self.rows[[*plots.DRAWN, "model_id"]], "model_id")
 
     @cached_property
     def sheets(self) -> list[PriceSheet]:
@@ -440,8 +441,8 @@ class Content:
         """A line on each result: what no row says of it, and may change without it."""
         # Another result, even of another chip, may say how good the answers of this one are.
         stands: defaultdict[str, set[str]] = defaultdict(set)
-        beside = self.rows[["digest", "quality", "equal_usd", "equal_least"]]
-        for digest, *told in beside.to_numpy().tolist():
+        beside = ("digest", "quality", "equal_usd", "equal_least")
+        for digest, *told in zip(*(self.rows[name].tolist() for name in beside), strict=True):
             stands[digest].add(str(told))
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
@@ -882,7 +883,7 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     drawn = [
         {"model": model, "chart": curve[0], "rows": curve[1]}
         for model in _measured(content)
-        if (curve := plots.curve(_, content.of_model[model.id], "../"))
+        if (curve := plots.curve(_, content.drawn_of_model[model.id], "../", of=content.rows))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 

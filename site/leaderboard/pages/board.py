@@ -155,7 +155,7 @@ def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
             ],
             # What the board opens with may be chosen again, whether there is any or not.
             "choices": {name: sorted(rows[name].unique()) for name in _CHOICES}
-            | {"suite": sorted({"serving", *rows["suite"]})},
+            | {"suite": sorted({"serving", *rows["suite"].unique()})},
         }
     )
 

@@ -62,10 +62,12 @@ __all__ = ["Archive", "FoundEnvelope", "Moderated", "opened", "read", "statement
 # One process verifies some 2,000 small envelopes in the time that others take to start.
 _WORTH_PROCESSES = 4000
 _BATCH = 250
+_HEAD = ["digest", "keyid", "finished_at"]
 _URL_SAFE = str.maketrans("-_", "+/")
 # GitHub's words; under a root of trust that an archive brings a certificate may say anything.
 _ENVIRONMENTS = {"github-hosted", "self-hosted"}
 _ENGLISH = Words.load("en")
+_NOTHING_SAID = ResultState()
 # Of a log in the folder of its writer alone: how far the disk is known to have it.
 _SETTLED = ".settled"
 
@@ -93,7 +95,7 @@ class FoundEnvelope:
     confirmed_by: tuple[str, ...] = ()
     entered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    state: ResultState = field(default_factory=ResultState)
+    state: ResultState = _NOTHING_SAID
 
     @property
     def tier(self) -> str:
@@ -189,12 +191,14 @@ class _Gathered:
     """What the folders read so far hold.
 
     Attributes:
+        unchanged: of the rows of the last build those that stand; tables: rows of new results.
         entered: whose keys the known logs register.
         logs: by name.
         moderated: by log and digest.
         removed_later: by digest.
     """
 
+    unchanged: np.ndarray
     keys: KeyFiles = field(default_factory=KeyFiles)
     tables: list[pd.DataFrame] = field(default_factory=list)
     sources: dict[str, FoundEnvelope] = field(default_factory=dict)
@@ -230,13 +234,13 @@ def read(
     """
     kept = Kept(folders, sheet)
     before = kept.load()
-    known = _Gathered()
+    known = _Gathered(np.zeros(len(before), bool))
     known.keys.read(identity.REGISTERED, registered=True)
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is not a folder", where=str(folder), expected="an archive of results")
         _gather(folder, known, before, sheet, workers, policy=policy, moment=moment)
-    table = _together(known.tables)
+    table = _together([_kept(before, known.unchanged), *known.tables])
     if moment is None and (len(table) != len(before) or _state(table) != _state(before)):
         workers.beside(partial(kept.store, table))
     moderated = _moderated(known)
@@ -329,10 +333,12 @@ def _gather(
         paths = _had_then(paths, around, known)
     here = {digest: path for digest, path in paths.items() if digest not in known.sources}
     examined = partial(_examined, around.runners, sheet)
-    table, problems = _rows(here, before, examined, workers)
+    unchanged, table, problems = _rows(here, before, examined, workers)
+    known.unchanged |= unchanged
     known.tables.append(table)
     known.refused += problems
-    for digest, source, problem in _placed(table, here, around, log):
+    heads = pd.concat([before.loc[unchanged, _HEAD], table[_HEAD]])
+    for digest, source, problem in _placed(heads, here, around, log):
         if problem:
             known.refused.append((digest, problem))
         else:
@@ -428,19 +434,20 @@ def _rows(
     before: pd.DataFrame,
     examined: partial[tuple[pd.DataFrame, list[tuple[str, str]]]],
     workers: Workers,
-) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """Return the rows of all envelopes, old ones as they were kept, and what is wrong with new."""
+) -> tuple[np.ndarray, pd.DataFrame, list[tuple[str, str]]]:
+    """Say which kept rows stand; return the rows of the others, and what is wrong with them."""
     named = {digest for digest, path in paths.items() if path.name == digest + archive.SUFFIX}
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
     signed = _among(before["digest"], named) & _among(before["keyid"], keyids)
     homes = set(map(archive.home_of, {path.parent: path for path in paths.values()}.values()))
-    old = _kept(before, signed & _as_checked(before, homes))
-    new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"].tolist()))]
+    unchanged = signed & _as_checked(before, homes)
+    old = before.loc[unchanged, "digest"].tolist()
+    new = [paths[digest] for digest in sorted(paths.keys() - set(old))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
     read = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
-    table = _together([old, *(table for table, _ in read)])
-    return table, [problem for _, problems in read for problem in problems]
+    table = _together([table for table, _ in read])
+    return unchanged, table, [problem for _, problems in read for problem in problems]
 
 
 def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -585,13 +592,17 @@ def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def _placed(
-    table: pd.DataFrame, paths: Mapping[str, Path], around: ArchiveContext, log: str
+    heads: pd.DataFrame, paths: Mapping[str, Path], around: ArchiveContext, log: str
 ) -> Iterator[tuple[str, FoundEnvelope, str]]:
-    """Yield (digest, where it lies, what speaks against it) of each result of the rows."""
+    """Yield (digest, where it lies, what speaks against it) of each result of the rows.
+
+    Args:
+        heads: their columns `_HEAD`.
+    """
     # The catalogue's keys come first: one that is in both counts as registered.
     runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
-    heads = table[["digest", "keyid", "finished_at"]].drop_duplicates("digest")
-    for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
+    first = heads.drop_duplicates("digest")
+    for digest, keyid, finished_at in zip(*(first[name].tolist() for name in _HEAD), strict=True):
         path, runner = paths[digest], around.signer(runners[keyid], digest)
         index = (around.places or {}).get(digest)
         entered = tuple(around.logged_flags.get(digest, ()))
