@@ -24,7 +24,7 @@ from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.economy.costs import cost_rows
 from results.economy.economics import one_token_per_s
-from results.prediction.fronts import fronts
+from results.prediction.fronts import fronts_of
 from results.prediction.shipped import shipped
 from results.statement.precision import served
 from results.statement.statement_v2 import ATTESTED
@@ -373,7 +373,7 @@ def _predicted(prices: _Prices, model: str) -> Mapping[str, Predictions]:
     """Return the predictions of a model by load: those of a load are made when they are asked."""
     return {
         _load_named(lengths): cache(partial(_predicted_of, prices, model, lengths, chips))
-        for lengths, chips in fronts().get(model, {}).items()
+        for lengths, chips in fronts_of(model).items()
     }
 
 
