@@ -35,7 +35,7 @@ from results.proof import envelope, moderation, notice
 from results.proof.keylog import KeyLog, key_added
 from results.proof.ledger import Appended, Ledger
 from results.proof.moderation import Logged, Moderation, ResultState
-from results.proof.receipt import entered_flags, result_entry
+from results.proof.receipt import entered_flags, plain_result, result_entry
 from results.proof.writer import LogWriter
 from results.statement import strict_json
 from suites.base.errors import CheckError, UserError
@@ -417,8 +417,14 @@ def _samples_of(path: Path) -> set[str]:
 
 def envelopes(directory: Path) -> list[Path]:
     """List the envelope files of an archive, in order of name."""
-    files = [*directory.glob(f"*{SUFFIX}"), *directory.glob(f"submissions/*{SUFFIX}")]
+    files = [*_envelopes_in(directory), *_envelopes_in(directory / "submissions")]
     return sorted(files, key=lambda path: path.name)
+
+
+def _envelopes_in(folder: Path) -> Iterator[Path]:
+    """Yield those of one folder, if there is any: of 20,000 `glob` would take its time."""
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        yield from (path for path in folder.iterdir() if path.name.endswith(SUFFIX))
 
 
 def open_result(path: Path, runners: Sequence[Runner] | None = None) -> OpenedResult:
@@ -734,9 +740,12 @@ def _contents(
     flags: dict[str, tuple[str, ...]] = {}
     others: list[tuple[int, dict[str, Any]]] = []
     for index, entry in enumerate(islice(ledger.entries(), size)):
+        if plain := plain_result(entry):
+            places.setdefault(plain, index)  # what counts is when it came first
+            continue
         match strict_json.loads(entry, str(ledger.home)):
             case {"type": "result", "envelope": str(digest)} as record:
-                if digest not in places:  # what counts is when it came first
+                if digest not in places:
                     places[digest] = index
                     if entered := entered_flags(record):
                         flags[digest] = entered

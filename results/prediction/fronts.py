@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts", "write"]
+__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts", "fronts_of", "write"]
 
 # Input and output tokens of a request.
 LOADS = ((1024, 1024), (8192, 1024))
@@ -65,17 +65,24 @@ class Predicted:
 LoadFronts = dict[tuple[int, int], dict[str, list[Predicted]]]
 
 
-@cache
 def fronts() -> Mapping[str, LoadFronts]:
     """Read what ships, by model."""
-    data = read_packed(_FILE)["fronts"]
+    return {model: fronts_of(model) for model in _packed()}
+
+
+@cache
+def fronts_of(model: str) -> LoadFronts:
+    """Return what ships of one model: nothing of one that is not predicted."""
     return {
-        model: {
-            (isl, osl): {chip: [_point(row) for row in rows] for chip, rows in chips}
-            for isl, osl, chips in loads
-        }
-        for model, loads in data.items()
+        (isl, osl): {chip: [_point(row) for row in rows] for chip, rows in chips}
+        for isl, osl, chips in _packed().get(model, ())
     }
+
+
+@cache
+def _packed() -> Mapping[str, Sequence[Any]]:
+    packed: Mapping[str, Sequence[Any]] = read_packed(_FILE)["fronts"]
+    return packed
 
 
 def _point(row: Sequence[Any]) -> Predicted:

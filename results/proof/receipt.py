@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +16,25 @@ if TYPE_CHECKING:
 
     from results.proof.checkpoint import Checkpoint
 
-__all__ = ["Receipt", "entered_flags", "result_entry"]
+__all__ = ["Receipt", "entered_flags", "plain_result", "result_entry"]
 
 
 # Rules and their names are few and short; a log may be a stranger's.
 _MOST_FLAGS, _LONGEST_FLAG = 32, 32
+# As `result_entry` writes it.
+_PLAIN_RESULT = re.compile(rb'\{"envelope":"([0-9a-f]{64})","type":"result"\}')
 
 
 def result_entry(digest: str, flags: Sequence[str] = ()) -> bytes:
     """Return the log entry of an envelope, with the rules that its figures did not keep."""
     flagged = {"flags": list(flags)} if flags else {}
     return strict_json.canonical({"envelope": digest, "type": "result", **flagged})
+
+
+def plain_result(entry: bytes) -> str | None:
+    """Return the digest of an entry of a result and nothing more, as nearly all are, unparsed."""
+    plain = _PLAIN_RESULT.fullmatch(entry)
+    return plain[1].decode() if plain else None
 
 
 def entered_flags(record: Mapping[Any, Any]) -> tuple[str, ...]:

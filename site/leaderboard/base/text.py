@@ -61,6 +61,8 @@ def _rounding(digits: int) -> Context:
     return Context(prec=digits, rounding=ROUND_HALF_UP)
 
 
+# A page says a figure in two languages, in its table and in its chart.
+@lru_cache(maxsize=1 << 16)
 def figure(value: float | None, digits: int = 3) -> str:
     """Return a number with `digits` significant digits, such as 12,300 or 0.00789.
 

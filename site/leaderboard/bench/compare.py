@@ -27,9 +27,9 @@ from rich.table import Table
 from securesystemslib.signer import CryptoSigner
 
 import results
+from leaderboard import build
 from leaderboard.bench.pages import PHONE_PAGES, compressed, heaviest, home_kb
 from leaderboard.bench.questions import MOST_CLICKS, WALKS, ask
-from leaderboard.output.build import build
 from leaderboard.output.preview import server
 from results import catalog
 from results.archive import archive

@@ -20,14 +20,24 @@ if TYPE_CHECKING:
     from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
 
-__all__ = ["curve", "measured", "pareto", "roofline"]
+__all__ = ["DRAWN", "curve", "measured", "pareto", "roofline"]
 
+# What a curve reads of rows before it knows which it draws.
+DRAWN = (
+    *("ranks", "suite"),
+    *("digest", "interactivity", "throughput", "chips", "conditions"),
+)
 # More series than colours and shapes cannot be told apart; the table has them all.
 _MAX_SERIES = 6
 
 
 def curve(
-    _: Words, rows: pd.DataFrame, root: str, pen: Callable[[Chart], Markup] = draw
+    _: Words,
+    rows: pd.DataFrame,
+    root: str,
+    pen: Callable[[Chart], Markup] = draw,
+    *,
+    of: pd.DataFrame | None = None,
 ) -> tuple[Markup, list[PageRow]] | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
@@ -36,21 +46,24 @@ def curve(
     their own bound none.
 
     Args:
+        rows: with the columns `DRAWN`.
         pen: draws, as `chart.draw` does.
+        of: has the same rows with all columns, where they have not.
 
     Returns:
         The chart and the rows whose points it shows; None where nothing was measured.
     """
     told = is_measured(rows)
     # A row has a hundred columns: whole ones are taken of the runs that are drawn.
-    points = rows.loc[told, ["digest", "interactivity", "throughput", "chips", "conditions"]]
+    points = rows.loc[told, list(DRAWN)]
     if not len(points):
         return None
     per_chip = points["throughput"] / points["chips"]
     best = points[["digest"]].assign(best=per_chip)
     best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
     runs: dict[str, list[PageRow]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
-    drawn = shown(rows[told & rows["digest"].isin(runs)], _.lang)
+    places = rows.index[told & rows["digest"].isin(runs)]
+    drawn = shown((rows if of is None else of).loc[places], _.lang)
     for row in drawn:
         runs[row.digest].append(row)
     series = [

@@ -20,6 +20,7 @@ __all__ = [
     "Answers",
     "answers",
     "leading",
+    "opens",
     "ranked",
     "serving",
 ]
@@ -90,7 +91,12 @@ def serving(rows: pd.DataFrame) -> pd.DataFrame:
 
     What another harness measured under one stands there too.
     """
-    return rows[rows["suite"].isin(["serving", ATTESTED]) & rows["throughput"].notna()]
+    return rows[opens(rows)]
+
+
+def opens(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Say which rows the board opens with."""
+    return rows["suite"].isin(["serving", ATTESTED]) & rows["throughput"].notna()
 
 
 def answers(rows: pd.DataFrame, lang: str) -> Answers:

@@ -250,7 +250,8 @@ def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
 def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Lay records out as columns; texts are never missing, numbers are NaN where they are."""
     table = pd.DataFrame(list(records), columns=[*_TEXTS, *_COUNTS, "valid", *_NUMBERS])
-    table[list(_TEXTS)] = table[list(_TEXTS)].astype(object).fillna("")
+    # As they are read back: a table of old and new rows is of one kind.
+    table[list(_TEXTS)] = table[list(_TEXTS)].astype(object).fillna("").astype("str")
     table[list(_NUMBERS)] = table[list(_NUMBERS)].astype(float)
     table[list(_COUNTS)] = table[list(_COUNTS)].fillna(0).astype("int64")
     table["valid"] = table["valid"].map(lambda value: value is True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from leaderboard.words import Words
 from results.agreement.quality import from_text
 from results.agreement.references import Answering, references, standings
@@ -64,17 +66,25 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
         sound: rows that may be a reference: nothing speaks against them.
     """
     # A result without an engine, or without any row, has no weights to judge.
-    judged = rows.loc[rows["weights"] != "", _OF_RESULT].drop_duplicates("digest")
+    heads = rows.loc[rows["weights"] != "", _OF_RESULT].drop_duplicates("digest")
+    # What was asked nothing stands by its weights alone: once for all results of the same.
+    weights = heads["model"] + "\0" + heads["precision"] + "\0" + heads["weights"]
+    judged_as = heads["digest"].where(heads["strata"] != "", weights)
+    names = dict(zip(heads["digest"].tolist(), judged_as.tolist(), strict=True))
+    judged = heads.assign(digest=judged_as).drop_duplicates("digest")
     results = [_answering(record) for record in judged.to_dict("records")]
     among = references(results, set(rows.loc[sound, "digest"]))
     stands = standings(results, among)
-    words = {result.digest: _words(result, stands[result.digest]) for result in results}
-    barred = {result.digest: result.barred(stands[result.digest]) for result in results}
-    silent = ("", "")
+    told = {}
+    for result in results:
+        own = stands[result.digest]
+        told[result.digest] = (*_words(result, own), result.barred(own))
+    silent = ("", "", False)
+    every = [told.get(names.get(digest, ""), silent) for digest in rows["digest"].tolist()]
     table = rows.assign(
-        quality=[words.get(digest, silent)[0] for digest in rows["digest"]],
-        quality_zh=[words.get(digest, silent)[1] for digest in rows["digest"]],
-        barred=rows["digest"].map(barred).eq(True),
+        quality=[words for words, _, _ in every],
+        quality_zh=[words for _, words, _ in every],
+        barred=np.array([barred for _, _, barred in every], bool),
     )
     return _with_equal(table, results, among)
 

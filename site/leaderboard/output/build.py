@@ -23,8 +23,9 @@ from leaderboard.output import (
     search_index,
     timelines,
 )
+from leaderboard.output.build_report import BuildReport
 from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
-from leaderboard.output.output_tree import Tree, built_below
+from leaderboard.output.output_tree import built_below
 from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells, past
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Pages
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from leaderboard.output.output_tree import Tree
     from leaderboard.output.page_list import Content
     from leaderboard.pages.pages import Page
     from leaderboard.pages.past import PastView
@@ -49,73 +51,35 @@ if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.proof.cosignature import Policy
 
-__all__ = ["BuildReport", "build"]
+__all__ = ["build_all"]
 
 _HERE = Path(__file__).parent.parent
 # One process makes the downloads of some 5,000 small results in the time others take to start.
 _WORTH_PROCESSES = 8000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildReport:
-    """What a build did.
-
-    Attributes:
-        results, chips, pages: how many of each the site shows.
-        reported: results of others, in a view of their own.
-        files: files that stand in the folder.
-        written: files that changed.
-        refused: (file, why) of what is broken: envelopes that do not verify or cannot be drawn,
-            logs, key files, reported files. The rest is built.
-        left_out: (file, why) of what is not part of an archive.
-    """
-
-    out: Path
-    results: int
-    reported: int
-    chips: int
-    pages: int
-    files: int
-    written: int
-    refused: tuple[tuple[str, str], ...]
-    left_out: tuple[tuple[str, str], ...]
-
-
-def build(
+def build_all(
+    tree: Tree,
     results: Sequence[Path],
-    out: Path,
-    base_url: str | None = None,
-    others: Sequence[Path] = (),
-    policy: Policy | None = None,
+    base_url: str | None,
+    others: Sequence[Path],
+    policy: Policy | None,
     *,
-    price_sheet: Path | None = None,
-    moment: Moment | None = None,
-    clock: datetime | None = None,
-) -> BuildReport:
-    """Build the site from archives into `out`, making and touching only what changes.
+    price_sheet: Path | None,
+    moment: Moment | None,
+    clock: datetime,
+) -> tuple[BuildReport, bool]:
+    """Bring a site to what the archives hold, making and touching only what changes.
 
     Args:
-        results: folders with `*.dsse.json`, `log/` and `runners/`.
-        base_url: where the site will stand, for canonical links and citations; None leaves
-            them out.
-        others: further folders with `*.reported.json`.
-        policy: witnesses that must have cosigned each archive's log.
-        price_sheet: what every cost is computed with; without it our newest.
-        moment: builds the board as it was then, at the prices of that day, from logs alone.
-        clock: of the reader, UTC, which no run lies ahead of; by default this machine's.
+        tree: where it is to stand; the others as for `build`.
+
+    Returns:
+        What was done; and whether it holds later, too, while none of what was read changes.
 
     Raises:
-        UserError: a folder is missing, the price sheet does not fit, a log never had so many
-            entries, or `out` holds an archive or files no build wrote.
-        CheckError: the documents cannot be rendered.
+        UserError, CheckError: as `build`.
     """
-    for folder in (*results, *others):
-        _apart(out.resolve(), folder.resolve())
-    if moment and moment.size and len(results) > 1:
-        raise UserError(
-            "counts the entries of one log", where="--as-of", expected="a day, or one --results"
-        )
-    tree = Tree.open(out)
     sheet = _sheet(price_sheet, moment)
     # Looking for garbage was a sixth of a build.
     with rarely(), Workers() as workers:
@@ -124,10 +88,10 @@ def build(
         others_results = reported.read([] if moment else [*results, *others], sheet)
         forecast = forecasts.read([] if moment else results)
         content = page_list.Content(archive, others_results, sheet, base_url, forecast)
-        content.past_views = built_below(out / past.FOLDER)
+        content.past_views = built_below(tree.root / past.FOLDER)
         pages = _put_all(tree, content, base_url, workers)
-    return BuildReport(
-        out=out,
+    report = BuildReport(
+        out=tree.root,
         results=len(archive.sources),
         reported=sum(publisher.total for publisher in content.reported.publishers),
         chips=len(content.chips),
@@ -137,6 +101,7 @@ def build(
         refused=(*archive.refused, *others_results.refused, *forecast.refused),
         left_out=archive.left_out,
     )
+    return report, not archive.early
 
 
 def _sheet(path: Path | None, moment: Moment | None) -> PriceSheet | None:
@@ -153,22 +118,6 @@ def _sheet(path: Path | None, moment: Moment | None) -> PriceSheet | None:
             expected="[[rentals]] and [[purchases]] of chips",
         )
     return money.sheet
-
-
-def _apart(out: Path, archive: Path) -> None:
-    """Refuse to build where results lie.
-
-    Raises:
-        UserError: one folder is in the other's way.
-    """
-    inside = (archive / part for part in ("log", "runners", "samples", "submissions"))
-    if out == archive or out in archive.parents or any(map(out.is_relative_to, inside)):
-        raise UserError(
-            "would be built into an archive" if out.is_relative_to(archive) else "holds an archive",
-            where=str(out),
-            expected="a folder apart from results",
-            remedy="name another with --out",
-        )
 
 
 def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Workers) -> int:
@@ -284,7 +233,7 @@ def _put_beside(tree: Tree, own: _Language, content: Content) -> None:
 
 
 def _points(words: Words, content: Content, model: str) -> str:
-    return front.as_file(words, content.points.of_model(model))
+    return front.as_file(words, content.priced_points(model))
 
 
 def _put_documents(
@@ -356,7 +305,9 @@ def _compact(data: object) -> str:
 def _put_row_badges(tree: Tree, content: Content) -> None:
     """Put a badge of each row that has a page and a rate."""
     rows = content.rated[(content.rated["page"] != "") & (content.rated["model_id"] != "")]
-    for place, digest, page in zip(rows.index, rows["digest"], rows["page"], strict=True):
+    for place, digest, page in zip(
+        rows.index, rows["digest"].tolist(), rows["page"].tolist(), strict=True
+    ):
         made_of = f"{content.stamp} {content.made_of_row_page(digest)}"
         made = partial(_row_badge, content, place)
         tree.make(f"{address(digest, page)}badge.svg", made_of, made)
@@ -420,7 +371,7 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
 def _beside(content: Content, chips: Sequence[str]) -> dict[str, Beside]:
     """Return what is known of the results of some chips beside their statements."""
     rows = content.rows[content.rows["chip_id"].isin(chips)]
-    flags = dict(zip(rows["digest"], rows["flags"], strict=True))
+    flags = dict(zip(rows["digest"].tolist(), rows["flags"].tolist(), strict=True))
     money: dict[str, dict[tuple[str, str], tuple[Any, ...]]] = {digest: {} for digest in flags}
     texts, amounts = MONEY[:2], list(MONEY[2:])
     priced = rows[rows[amounts].notna().any(axis=1)]

@@ -6,19 +6,21 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suites.base import files
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
     from typing import BinaryIO
 
 __all__ = ["Tree", "built_below"]
 
 _MANIFEST = ".fenmark-site.json"
+# Stands while a build changes files: of one that did not come to its end nothing is kept.
+_BEGUN = ".fenmark-site.begun"
 
 
 @dataclass(slots=True)
@@ -49,7 +51,9 @@ class Tree:
             raise UserError("is not a folder", where=str(root), remedy="name another with --out")
         manifest = root / _MANIFEST
         if manifest.is_file():
-            return cls(root, _before=_listed(manifest), _present=set(_files(root)))
+            present = _files(root)
+            listed = _listed(manifest, begun=_BEGUN in present)
+            return cls(root, _before=listed, _present=present)
         if root.is_dir() and any(root.iterdir()):
             raise UserError(
                 "holds files that this command did not write",
@@ -117,8 +121,8 @@ class Tree:
         if self._stands(path, digest.hexdigest()):
             partial.unlink()
         else:
+            self._note(path)
             partial.replace(target)
-            self.changed.append(path)
         self._now[path] = [digest.hexdigest(), made_of]
 
     def digest(self, path: str) -> str:
@@ -134,15 +138,31 @@ class Tree:
         # A list that came with a stranger's folder names what it likes: nothing outside goes.
         for path in (self._before.keys() - self._now.keys()) & self._present:
             (self.root / path).unlink(missing_ok=True)
-        if self._now != self._before:
+        if self.changed or self._now != self._before:
             self._replace(_MANIFEST, json.dumps(self._now, sort_keys=True).encode())
+        (self.root / _BEGUN).unlink(missing_ok=True)
+        self._before = self._now
+        self._present |= self._now.keys()
         return len(self._now)
+
+    @property
+    def standing(self) -> str:
+        """Identify what the last build listed; "" where any of it is gone."""
+        if not self._before.keys() <= self._present:
+            return ""
+        return hashlib.sha256((self.root / _MANIFEST).read_bytes()).hexdigest()
 
     def _stands(self, path: str, digest: str) -> bool:
         return path in self._present and self._before.get(path, [""])[0] == digest
 
     def _write(self, path: str, content: bytes) -> None:
+        self._note(path)
         self._replace(path, content)
+
+    def _note(self, path: str) -> None:
+        """Note what is about to change."""
+        if not self.changed:
+            self._replace(_BEGUN, b"")
         self.changed.append(path)
 
     def _replace(self, path: str, content: bytes) -> None:
@@ -162,12 +182,15 @@ def built_below(folder: Path) -> frozenset[str]:
     return frozenset(path.parent.name for path in folder.glob(f"*/{_MANIFEST}"))
 
 
-def _listed(manifest: Path) -> dict[str, list[str]]:
+def _listed(manifest: Path, *, begun: bool) -> dict[str, list[str]]:
+    """Return what the last build listed; under no digest where one since was interrupted."""
     try:
         lists = json.loads(manifest.read_bytes())
     except ValueError:
         return {}  # a torn manifest costs one full rewrite
-    return lists if all(isinstance(entry, list) for entry in lists.values()) else {}
+    if not all(isinstance(entry, list) for entry in lists.values()):
+        return {}
+    return {path: [""] for path in lists} if begun else lists
 
 
 def _fresh(path: Path) -> BinaryIO:
@@ -176,23 +199,28 @@ def _fresh(path: Path) -> BinaryIO:
     return path.open("xb")
 
 
-def _files(root: Path, inside: str = "") -> Iterator[str]:
-    """List the plain files of a folder by their paths in it, without a look at each.
+def _files(root: Path) -> set[str]:
+    """List the plain files below a folder by their paths in it, without a look at each.
 
     Raises:
         UserError: a folder is a link: what is written there would go elsewhere.
     """
-    with os.scandir(root) as entries:
-        for entry in entries:
-            path = f"{inside}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path), f"{path}/")
-            elif entry.is_file(follow_symlinks=False):
-                yield path
-            elif entry.is_dir():
-                raise UserError(
-                    "is a link to a folder",
-                    where=entry.path,
-                    expected="a site as this command built it",
-                    remedy="remove the link, or name another folder with --out",
-                )
+    plain: set[str] = set()
+    left = [""]
+    while left:
+        inside = left.pop()
+        with os.scandir(f"{root}/{inside}") as entries:
+            for entry in entries:
+                path = f"{inside}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(f"{path}/")
+                elif entry.is_file(follow_symlinks=False):
+                    plain.add(path)
+                elif entry.is_dir():
+                    raise UserError(
+                        "is a link to a folder",
+                        where=str(root / path),
+                        expected="a site as this command built it",
+                        remedy="remove the link, or name another folder with --out",
+                    )
+    return plain

@@ -134,6 +134,7 @@ class Content:
         self.archive = archive
         self._opened: Result | None = None
         self._last: dict[str, ChipRuns] = {}
+        self._priced: dict[str, Sequence[ConfigurationPoint]] = {}
         self.timelines: Mapping[str, Sequence[TimelinePicture]] = {}
         self.past_views: frozenset[str] = frozenset()
         self.reported = reported
@@ -142,11 +143,13 @@ class Content:
         self.stamp = cache.stamp(sheet)
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
         self.rows = _with_pages(ranking.ranked(archive.rows))
-        self.rated = self.rows[self.rows["throughput"].notna()]
+        rated = self.rows["throughput"].notna()
+        self.rated = self.rows if rated.all() else self.rows[rated]
         self.chips: Mapping[str, ChipView] = chips.views(self.rows, sheet)
         self.models: Mapping[str, ModelView] = models.views(self.rows)
         self.of_chip = Groups(self.rows, "chip_id")
         self.of_model = Groups(self.rows, "model_id")
+        self.drawn_of_model = Groups(self.rows[[*plots.DRAWN, "model_id"]], "model_id")
 
     @cached_property
     def sheets(self) -> list[PriceSheet]:
@@ -172,9 +175,9 @@ class Content:
     @cached_property
     def opening(self) -> pd.DataFrame:
         """The rows the board opens with."""
-        serving = ranking.serving(self.rows)
         model = board.opening(self.rated)
-        return serving[serving["model_id"] == model] if model else serving
+        of_model = self.rows["model_id"] == model if model else True
+        return self.rows[ranking.opens(self.rows) & of_model]
 
     @cached_property
     def curved(self) -> Mapping[str, pd.DataFrame]:
@@ -267,6 +270,12 @@ class Content:
     def points(self) -> Points:
         """Speed and cost of each model and chip."""
         return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
+
+    def priced_points(self, model: str) -> Sequence[ConfigurationPoint]:
+        """What a model's front is drawn of: on its page, in another's, in a file."""
+        if model not in self._priced:
+            self._priced[model] = front.priced(self.points.of_model(model))
+        return self._priced[model]
 
     @cached_property
     def known_points(self) -> Mapping[str, Sequence[ConfigurationPoint]]:
@@ -415,12 +424,16 @@ class Content:
         return hashlib.sha256(f"{signed} {self.reported.made_of}".encode()).hexdigest()
 
     def _made_of_each(self, column: str) -> dict[str, str]:
-        results = self.rows[[column, "digest"]].drop_duplicates().groupby(column)["digest"]
+        results: defaultdict[str, set[str]] = defaultdict(set)
+        for name, digest in zip(
+            self.rows[column].tolist(), self.rows["digest"].tolist(), strict=True
+        ):
+            results[name].add(digest)
         return {
-            str(name): hashlib.sha256(
+            name: hashlib.sha256(
                 "\n".join(self._known[digest] for digest in sorted(own)).encode()
             ).hexdigest()
-            for name, own in results
+            for name, own in sorted(results.items())
         }
 
     @cached_property
@@ -428,8 +441,8 @@ class Content:
         """A line on each result: what no row says of it, and may change without it."""
         # Another result, even of another chip, may say how good the answers of this one are.
         stands: defaultdict[str, set[str]] = defaultdict(set)
-        beside = self.rows[["digest", "quality", "equal_usd", "equal_least"]]
-        for digest, *told in beside.to_numpy().tolist():
+        beside = ("digest", "quality", "equal_usd", "equal_least")
+        for digest, *told in zip(*(self.rows[name].tolist() for name in beside), strict=True):
             stands[digest].add(str(told))
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
@@ -849,7 +862,7 @@ def _embedded(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
 def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str, Any]:
     code = currency_of(_.lang, content.rates)
     price_class = content.sheet.default_class if content.sheet else ""
-    own = content.points.of_model(model.id)
+    own = content.priced_points(model.id)
     return front.context(_, own, price_class, (code, content.rates[code]), root)
 
 
@@ -870,7 +883,7 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     drawn = [
         {"model": model, "chart": curve[0], "rows": curve[1]}
         for model in _measured(content)
-        if (curve := plots.curve(_, content.of_model[model.id], "../"))
+        if (curve := plots.curve(_, content.drawn_of_model[model.id], "../", of=content.rows))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 

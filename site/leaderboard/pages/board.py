@@ -140,7 +140,7 @@ def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
         rows: those with a throughput.
     """
     counts = [(str(model), int(count)) for model, count in rows["model_id"].value_counts().items()]
-    serving = ranking.serving(rows)["model_id"].value_counts()
+    serving = rows.loc[ranking.opens(rows), "model_id"].value_counts()
     return _encode(
         {
             "opening": opening(rows),
@@ -155,7 +155,7 @@ def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
             ],
             # What the board opens with may be chosen again, whether there is any or not.
             "choices": {name: sorted(rows[name].unique()) for name in _CHOICES}
-            | {"suite": sorted({"serving", *rows["suite"]})},
+            | {"suite": sorted({"serving", *rows["suite"].unique()})},
         }
     )
 
@@ -189,7 +189,7 @@ def _dictionary(texts: pd.Series[str]) -> dict[str, Any]:
 def _dictionary_of(
     values: Sequence[str], texts: pd.Series[str], others: pd.Series[str]
 ) -> list[str]:
-    by_text = dict(zip(texts, others, strict=True))
+    by_text = dict(zip(texts.tolist(), others.tolist(), strict=True))
     return [by_text[value] for value in values]
 
 

@@ -70,7 +70,7 @@ def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
     """
     listed = {slug(name): entry for name, entry in catalog.chips().items()}
     measured = rows.groupby("chip_id")["digest"].nunique().to_dict()
-    names = dict(zip(rows["chip_id"], rows["chip"], strict=True))
+    names = dict(zip(rows["chip_id"].tolist(), rows["chip"].tolist(), strict=True))
     names |= {name: entry.name for name, entry in listed.items()}
     return {
         chip: ChipView(

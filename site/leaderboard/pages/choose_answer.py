@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import clean, figure
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from results.catalog import PriceSheet
     from results.economy.economics import Span
-    from results.prediction.choose import Loser, Ranked, Ranking, SetupOption
+    from results.prediction.choose import Loser, Options, Ranked, Ranking, SetupOption
     from results.prediction.market import HostedBill
     from results.prediction.observed import Observed
 
@@ -150,11 +151,10 @@ def answered(loads: Iterable[Observed], sheet: PriceSheet) -> FirstAnswer:
         loads: what is known of the opening model's.
         sheet: prices, at its own reference tariff and the sheet's usual class.
     """
-    using, geometry = predictor(), models.load(OPENING.model)
-    demand = Demand(OPENING.isl, OPENING.osl, rps=OPENING.rps)
+    using, geometry, demand = predictor(), models.load(OPENING.model), _demand()
     limits = LatencyLimits(ttft_ms=OPENING.ttft)
-    options, refused = predicted(using, geometry, demand, accelerators())
-    options = options + learnt(using, geometry, demand) + options_of(loads, demand)
+    options, refused = _expected()
+    options = options + options_of(loads, demand)
     moved, mix = in_region(sheet, sheet.reference_tariff)
     money, building = Money(sheet=moved, own=Own()), Building(sheet.pue.value, mix)
 
@@ -187,6 +187,18 @@ def answered(loads: Iterable[Observed], sheet: PriceSheet) -> FirstAnswer:
         missed=[own for own in reasons if own.key != "unseen"],
         unseen=[own for own in reasons if own.key == "unseen"],
     )
+
+
+def _demand() -> Demand:
+    return Demand(OPENING.isl, OPENING.osl, rps=OPENING.rps)
+
+
+@cache
+def _expected() -> tuple[Options, Sequence[tuple[str, str]]]:
+    """Predict what no result changes, and who is left out."""
+    using, geometry, demand = predictor(), models.load(OPENING.model), _demand()
+    options, refused = predicted(using, geometry, demand, accelerators())
+    return options + learnt(using, geometry, demand), refused
 
 
 def _name(chip: str) -> str:

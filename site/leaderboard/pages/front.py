@@ -13,7 +13,7 @@ from leaderboard.figures.conditions import in_words
 from leaderboard.figures.front import CLASSES, KINDS, MOST_CHIPS, OWNED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from leaderboard.figures.front import ConfigurationPoint
     from leaderboard.words import Words
@@ -25,6 +25,7 @@ __all__ = [
     "context",
     "load_words",
     "point_words",
+    "priced",
     "setup",
     "short",
 ]
@@ -43,14 +44,14 @@ def context(
     """Return the front that a page opens with; nothing where no point has a price.
 
     Args:
+        points: as `priced` gives them.
         price_class: default class of the price sheet.
         money: the page's currency and its units for a dollar.
     """
-    priced = [_rounded(point) for point in points if point.usd]
-    if not priced:
+    if not points:
         return {"front": None}
-    view = front.default_view(priced, price_class)
-    lines = front.lines(priced, view)
+    view = front.default_view(points, price_class)
+    lines = front.lines(points, view)
     shown = lines[:MOST_CHIPS]
     drawn = front.chart(_, shown, view, money, lambda point: point_words(_, point), root)
     return {
@@ -61,8 +62,8 @@ def context(
             "chips": len(lines),
             "shown": len(shown),
             "most": MOST_CHIPS,
-            "loads": {load: load_words(_, load) for load in [*_loads(priced), _ALL]},
-            "classes": {name: class_words(_, name) for name in _classes(priced)},
+            "loads": {load: load_words(_, load) for load in [*_loads(points), _ALL]},
+            "classes": {name: class_words(_, name) for name in _classes(points)},
             "kinds": {kind: f"{mark} {_(kind)}" for kind, mark in KINDS.items()},
             "words": {
                 "title": drawn.title,
@@ -81,9 +82,12 @@ def context(
     }
 
 
-def as_file(_: Words, every: Sequence[ConfigurationPoint]) -> str:
-    """Return every point as JSON, with what the page says of it; costs by `CLASSES`."""
-    points = [_rounded(point) for point in every if point.usd]
+def as_file(_: Words, points: Sequence[ConfigurationPoint]) -> str:
+    """Return points as JSON, with what the page says of each; costs by `CLASSES`.
+
+    Args:
+        points: as `priced` gives them.
+    """
     loads = _loads(points)
     fields = {
         "loads": loads,
@@ -108,15 +112,19 @@ def as_file(_: Words, every: Sequence[ConfigurationPoint]) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def _rounded(point: ConfigurationPoint) -> ConfigurationPoint:
-    """Keep the digits that the file has: what is drawn here and there is the same."""
-    return replace(
-        point,
-        per_user=short(point.per_user),
-        rate=short(point.rate),
-        usd={name: short(usd) for name, usd in point.usd.items()},
-        tpot_p99=point.tpot_p99 and short(point.tpot_p99),
-    )
+def priced(points: Iterable[ConfigurationPoint]) -> list[ConfigurationPoint]:
+    """Keep points that have a price, and the digits that files have: a page draws the same."""
+    return [
+        replace(
+            point,
+            per_user=short(point.per_user),
+            rate=short(point.rate),
+            usd={name: short(usd) for name, usd in point.usd.items()},
+            tpot_p99=point.tpot_p99 and short(point.tpot_p99),
+        )
+        for point in points
+        if point.usd
+    ]
 
 
 def short(value: float) -> float:

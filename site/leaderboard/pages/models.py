@@ -34,8 +34,8 @@ class ModelView:
 
 def views(rows: pd.DataFrame) -> dict[str, ModelView]:
     """Return every known model and every model met in a result, by id."""
-    met = rows[rows["model_id"] != ""]
-    names = dict(zip(met["model_id"], met["model"], strict=True))
+    met = rows.loc[rows["model_id"] != "", ["model_id", "model", "digest"]]
+    names = dict(zip(met["model_id"].tolist(), met["model"].tolist(), strict=True))
     ran = {
         str(name): int(count) for name, count in met.groupby("model_id")["digest"].nunique().items()
     }

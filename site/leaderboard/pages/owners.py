@@ -79,8 +79,8 @@ def views(
         newest: one line a result, newest first, with `digest`, `keyid`, `chip_id`, `finished_at`.
     """
     results: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    columns = newest[["keyid", "digest", "chip_id", "finished_at"]]
-    for keyid, digest, chip, finished_at in columns.itertuples(index=False):
+    columns = (newest[name].tolist() for name in ("keyid", "digest", "chip_id", "finished_at"))
+    for keyid, digest, chip, finished_at in zip(*columns, strict=True):
         if keyid in registered:
             results[keyid].append((digest, chip, finished_at[:10]))
     by_owner: dict[str, list[str]] = defaultdict(list)

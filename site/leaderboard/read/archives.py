@@ -62,10 +62,12 @@ __all__ = ["Archive", "FoundEnvelope", "Moderated", "opened", "read", "statement
 # One process verifies some 2,000 small envelopes in the time that others take to start.
 _WORTH_PROCESSES = 4000
 _BATCH = 250
+_HEAD = ["digest", "keyid", "finished_at"]
 _URL_SAFE = str.maketrans("-_", "+/")
 # GitHub's words; under a root of trust that an archive brings a certificate may say anything.
 _ENVIRONMENTS = {"github-hosted", "self-hosted"}
 _ENGLISH = Words.load("en")
+_NOTHING_SAID = ResultState()
 # Of a log in the folder of its writer alone: how far the disk is known to have it.
 _SETTLED = ".settled"
 
@@ -93,7 +95,7 @@ class FoundEnvelope:
     confirmed_by: tuple[str, ...] = ()
     entered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    state: ResultState = field(default_factory=ResultState)
+    state: ResultState = _NOTHING_SAID
 
     @property
     def tier(self) -> str:
@@ -121,6 +123,7 @@ class Archive:
         log_days: when each log grew, and by what.
         moment: when all this was so; None: it is so now.
         removed_later: removals that came after that moment, by digest of the result.
+        early: whether some run lies ahead of the reader's clock: it will not for long.
     """
 
     rows: pd.DataFrame
@@ -138,6 +141,7 @@ class Archive:
     log_days: Sequence[LogDays] = ()
     moment: Moment | None = None
     removed_later: Mapping[str, Placed] = field(default_factory=dict)
+    early: bool = False
 
     def open(self, digest: str) -> Result:
         """Read a verified result again, with everything its statement says.
@@ -187,12 +191,14 @@ class _Gathered:
     """What the folders read so far hold.
 
     Attributes:
+        unchanged: of the rows of the last build those that stand; tables: rows of new results.
         entered: whose keys the known logs register.
         logs: by name.
         moderated: by log and digest.
         removed_later: by digest.
     """
 
+    unchanged: np.ndarray
     keys: KeyFiles = field(default_factory=KeyFiles)
     tables: list[pd.DataFrame] = field(default_factory=list)
     sources: dict[str, FoundEnvelope] = field(default_factory=dict)
@@ -228,24 +234,25 @@ def read(
     """
     kept = Kept(folders, sheet)
     before = kept.load()
-    known = _Gathered()
+    known = _Gathered(np.zeros(len(before), bool))
     known.keys.read(identity.REGISTERED, registered=True)
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is not a folder", where=str(folder), expected="an archive of results")
         _gather(folder, known, before, sheet, workers, policy=policy, moment=moment)
-    table = _together(known.tables)
+    table = _together([_kept(before, known.unchanged), *known.tables])
     if moment is None and (len(table) != len(before) or _state(table) != _state(before)):
         workers.beside(partial(kept.store, table))
     moderated = _moderated(known)
     table = _kept(table, _among(table["digest"], known.sources))
-    sources = _timely(table, _compared(table, known.sources), clock or datetime.now(UTC))
+    early = _early(table, clock or datetime.now(UTC))
+    sources = _flagged(_flagged(known.sources, _repeated(table, known.sources)), early)
     sources = _confirmed(table, sources, known.logs)
-    flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
-    more = table["digest"].map(flagged).fillna(0).astype("int64")
-    tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
-    marked = [sources[digest].state.mark for digest in table["digest"].tolist()]
-    clocks = dict(zip(table["digest"], table["finished_at"], strict=True))
+    of_rows = [sources[digest] for digest in table["digest"].tolist()]
+    more = [len(source.flags) for source in of_rows]
+    tiers = [source.tier for source in of_rows]
+    marked = [source.state.mark for source in of_rows]
+    clocks = dict(zip(table["digest"].tolist(), table["finished_at"].tolist(), strict=True))
     return Archive(
         rows=table.assign(tier=tiers, flags=table["flags"] + more, moderated=marked).reset_index(
             drop=True
@@ -271,6 +278,7 @@ def read(
         log_days=[log.days(clocks) for _, log in sorted(known.logs.items())],
         moment=moment,
         removed_later=known.removed_later,
+        early=bool(early),
     )
 
 
@@ -325,10 +333,12 @@ def _gather(
         paths = _had_then(paths, around, known)
     here = {digest: path for digest, path in paths.items() if digest not in known.sources}
     examined = partial(_examined, around.runners, sheet)
-    table, problems = _rows(here, before, examined, workers)
+    unchanged, table, problems = _rows(here, before, examined, workers)
+    known.unchanged |= unchanged
     known.tables.append(table)
     known.refused += problems
-    for digest, source, problem in _placed(table, here, around, log):
+    heads = pd.concat([before.loc[unchanged, _HEAD], table[_HEAD]])
+    for digest, source, problem in _placed(heads, here, around, log):
         if problem:
             known.refused.append((digest, problem))
         else:
@@ -424,19 +434,20 @@ def _rows(
     before: pd.DataFrame,
     examined: partial[tuple[pd.DataFrame, list[tuple[str, str]]]],
     workers: Workers,
-) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """Return the rows of all envelopes, old ones as they were kept, and what is wrong with new."""
+) -> tuple[np.ndarray, pd.DataFrame, list[tuple[str, str]]]:
+    """Say which kept rows stand; return the rows of the others, and what is wrong with them."""
     named = {digest for digest, path in paths.items() if path.name == digest + archive.SUFFIX}
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
     signed = _among(before["digest"], named) & _among(before["keyid"], keyids)
-    homes = {archive.home_of(path) for path in paths.values()}
-    old = _kept(before, signed & _as_checked(before, homes))
-    new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
+    homes = set(map(archive.home_of, {path.parent: path for path in paths.values()}.values()))
+    unchanged = signed & _as_checked(before, homes)
+    old = before.loc[unchanged, "digest"].tolist()
+    new = [paths[digest] for digest in sorted(paths.keys() - set(old))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
     read = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
-    table = _together([old, *(table for table, _ in read)])
-    return table, [problem for _, problems in read for problem in problems]
+    table = _together([table for table, _ in read])
+    return unchanged, table, [problem for _, problems in read for problem in problems]
 
 
 def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -581,13 +592,17 @@ def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def _placed(
-    table: pd.DataFrame, paths: Mapping[str, Path], around: ArchiveContext, log: str
+    heads: pd.DataFrame, paths: Mapping[str, Path], around: ArchiveContext, log: str
 ) -> Iterator[tuple[str, FoundEnvelope, str]]:
-    """Yield (digest, where it lies, what speaks against it) of each result of the rows."""
+    """Yield (digest, where it lies, what speaks against it) of each result of the rows.
+
+    Args:
+        heads: their columns `_HEAD`.
+    """
     # The catalogue's keys come first: one that is in both counts as registered.
     runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
-    heads = table[["digest", "keyid", "finished_at"]].drop_duplicates("digest")
-    for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
+    first = heads.drop_duplicates("digest")
+    for digest, keyid, finished_at in zip(*(first[name].tolist() for name in _HEAD), strict=True):
         path, runner = paths[digest], around.signer(runners[keyid], digest)
         index = (around.places or {}).get(digest)
         entered = tuple(around.logged_flags.get(digest, ()))
@@ -603,10 +618,21 @@ def _placed(
         yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
 
 
-def _compared(
-    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope]
+def _flagged(
+    sources: Mapping[str, FoundEnvelope], more: Mapping[str, tuple[str, ...]]
 ) -> dict[str, FoundEnvelope]:
-    """Note which results repeat what an earlier one of its log, or another log, brought."""
+    """Note what more speaks against some results."""
+    marked = {
+        digest: replace(sources[digest], flags=sources[digest].flags + lines)
+        for digest, lines in more.items()
+    }
+    return {**sources, **marked}
+
+
+def _repeated(
+    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope]
+) -> dict[str, tuple[str, ...]]:
+    """Tell which results repeat what an earlier one of its log, or another log, brought."""
     told = dict(zip(table["digest"].tolist(), table["prints"].tolist(), strict=True))
     prints = {digest: dict.fromkeys(own.split()) for digest, own in told.items()}
     times = Counter(chain.from_iterable(prints.values()))
@@ -620,28 +646,19 @@ def _compared(
             repeated[digest] = _lines(copies)
         for print_ in own:
             known.setdefault(print_, digest)
-    return {
-        digest: replace(source, flags=source.flags + repeated[digest])
-        if digest in repeated
-        else source
-        for digest, source in sources.items()
-    }
+    return repeated
 
 
-def _timely(
-    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope], clock: datetime
-) -> dict[str, FoundEnvelope]:
-    """Note which runs lie ahead of the reader's clock; they will not for long."""
+def _early(table: pd.DataFrame, clock: datetime) -> dict[str, tuple[str, ...]]:
+    """Tell which runs lie ahead of the reader's clock; they will not for long."""
     today = clock.date().isoformat()
-    late = dict[str, tuple[str, ...]]()
-    for digest, ended in dict(zip(table["digest"], table["finished_at"], strict=True)).items():
+    early = dict[str, tuple[str, ...]]()
+    ends = zip(table["digest"].tolist(), table["finished_at"].tolist(), strict=True)
+    for digest, ended in dict(ends).items():
         # Dates sort as texts, and no zone is more than a day ahead: few are read.
         if ended[: len(today)] >= today and (told := ahead(ended, clock)):
-            late[digest] = _lines(told)
-    return {
-        digest: replace(source, flags=source.flags + late[digest]) if digest in late else source
-        for digest, source in sources.items()
-    }
+            early[digest] = _lines(told)
+    return early
 
 
 def _entered(source: FoundEnvelope) -> tuple[bool, int]:

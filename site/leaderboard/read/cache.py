@@ -12,7 +12,6 @@ import io
 import json
 import os
 import stat
-import time
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -23,6 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jinja2 import BytecodeCache
 
+from leaderboard.base import unread
+from leaderboard.base.kept import load, store
 from leaderboard.figures import rows
 from suites.base import files as plain
 from suites.base import user_folders
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
     from results.catalog import PriceSheet
 
 __all__ = ["Kept", "Seen", "Templates", "kept", "stamp"]
-
-_DIGEST_BYTES = 32  # SHA-256, before the data
-# Coarser than the clock of any file system (FAT: 2 s).
-_TICK_NS = 3_000_000_000
 
 # Folders that no row and no page is made from; documents and theme have a digest of their own.
 _UNRELATED = {"public", "docs", "docs_zh", "theme", "assets"}
@@ -58,7 +55,7 @@ class Kept:
     def load(self) -> pd.DataFrame:
         """Return the rows of the last build; none when they cannot be used."""
         try:
-            table = pq.read_table(pa.BufferReader(_load(self._path)))
+            table = pq.read_table(pa.BufferReader(load(self._path)))
         except pa.ArrowException:
             return rows.frame([])
         if (table.schema.metadata or {}).get(b"fenmark") != self._stamp:
@@ -74,24 +71,22 @@ class Kept:
         )
         written = io.BytesIO()
         pq.write_table(marked, written, compression="lz4")
-        _store(self._path, written.getvalue())
+        store(self._path, written.getvalue())
 
 
 class Seen:
     """SHA-256 of the files of a folder, as the last build read them.
 
-    A file is not read again while its inode, its size and both its times stand, as `git status` has
-    it. What changed shortly before it was read is not trusted: a clock's tick may hide one change
-    more. Nobody sets the second time, that of the last change of anything.
+    A file is read again where it does not lie as it did, or changed just before it was read.
     """
 
     def __init__(self, folder: Path) -> None:
-        mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-        self._path = user_folders.cache() / f"seen-{mark}.json"
-        self._before: dict[str, str] = json.loads(_load(self._path) or b"{}")
+        name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+        self._path = user_folders.cache() / f"seen-{name}.json"
+        self._before: dict[str, str] = json.loads(load(self._path) or b"{}")
         self._now: dict[str, str] = {}
-        self._folder = folder
-        self._since = time.time_ns() - _TICK_NS
+        self._above = len(os.fspath(folder / "_")) - 1
+        self._settled = unread.settled_ns()
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a plain file of the folder.
@@ -99,20 +94,20 @@ class Seen:
         Raises:
             OSError: it cannot be read, is a link, no plain file or too large.
         """
-        lies = path.lstat()
-        known = f"{lies.st_ino} {lies.st_size} {lies.st_mtime_ns} {lies.st_ctime_ns} "
-        name = path.relative_to(self._folder).as_posix()
+        lies = os.lstat(path)
+        known = f"{unread.as_it_lies(lies)} "
+        name = os.fspath(path)[self._above :]
         told = self._before.get(name, "")
         if not (told.startswith(known) and stat.S_ISREG(lies.st_mode)):
             told = known + hashlib.sha256(plain.read_limited(path, follow=False)).hexdigest()
-        if max(lies.st_mtime_ns, lies.st_ctime_ns) < self._since:
+        if unread.changed_ns(lies) < self._settled:
             self._now[name] = told
         return told[len(known) :]
 
     def store(self) -> None:
         """Keep what was seen for the next build."""
         if self._now != self._before:
-            _store(self._path, json.dumps(self._now).encode())
+            store(self._path, json.dumps(self._now).encode())
 
 
 class Templates(BytecodeCache):
@@ -123,10 +118,10 @@ class Templates(BytecodeCache):
         return hashlib.sha256(made_of.encode()).hexdigest()
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.bytecode_from_string(_load(self._path(bucket)))
+        bucket.bytecode_from_string(load(self._path(bucket)))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        _store(self._path(bucket), bucket.bytecode_to_string())
+        store(self._path(bucket), bucket.bytecode_to_string())
 
     def _path(self, bucket: Bucket) -> Path:
         return user_folders.cache() / f"template-{bucket.key}"
@@ -136,33 +131,12 @@ def kept(name: str, made_of: str, make: Callable[[], bytes]) -> bytes:
     """Return what was made of the same before, by the same code; else make and keep it."""
     known = hashlib.sha256(f"{stamp()} {made_of}".encode()).digest()
     path = user_folders.cache() / f"{name}.kept"
-    stored = _load(path)
+    stored = load(path)
     if stored.startswith(known):
         return stored[len(known) :]
     data = make()
-    _store(path, known + data)
+    store(path, known + data)
     return data
-
-
-def _load(path: Path) -> bytes:
-    """Return what was stored; nothing where it is damaged or missing."""
-    try:
-        stored = path.read_bytes()
-    except OSError:
-        return b""
-    # A flipped bit is not a figure: Parquet's own checksums leave out the pages' headers.
-    digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
-    return data if hashlib.sha256(data).digest() == digest else b""
-
-
-def _store(path: Path, data: bytes) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(hashlib.sha256(data).digest() + data)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
 
 
 def stamp(sheet: PriceSheet | None = None) -> str:

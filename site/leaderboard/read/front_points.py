@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from functools import cache, cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leaderboard.base.text import clean
 from leaderboard.figures.conditions import conditions
@@ -24,7 +24,7 @@ from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.economy.costs import cost_rows
 from results.economy.economics import one_token_per_s
-from results.prediction.fronts import fronts
+from results.prediction.fronts import fronts_of
 from results.prediction.shipped import shipped
 from results.statement.precision import served
 from results.statement.statement_v2 import ATTESTED
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_POINTS", "Points", "points"]
 
+Predictions: TypeAlias = "Callable[[], Sequence[ConfigurationPoint]]"
+
 _ENGLISH = Words.load("en")
 _CONFIGURED = {
     "tensor_parallel": "TP",
@@ -57,6 +59,11 @@ _COLUMNS = [
     "finished_at", "user", "ttft_most", "tpot_most", "ttft_p99_most", "tpot_p99_most",
 ]  # fmt: skip
 _LATENCIES = ("ttft", "tpot", "ttft_p99", "tpot_p99")
+# Of a row's hundred columns those that points are made of.
+_READ = [
+    *(name for name in _COLUMNS if name != "user" and not name.endswith("_most")),
+    *("interactivity", *(f"{name}{end}" for name in _LATENCIES for end in ("", "_high"))),
+]
 
 
 class Points:
@@ -64,28 +71,29 @@ class Points:
 
     Args:
         shown: signed and reported points by model.
-        predicted: returns a model's predicted points; None where nothing is predicted.
+        predicted: returns a model's predicted points by load; None where nothing is predicted.
     """
 
     def __init__(
         self,
         shown: Mapping[str, Sequence[ConfigurationPoint]],
-        predicted: Callable[[str], Sequence[ConfigurationPoint]] | None = None,
+        predicted: Callable[[str], Mapping[str, Predictions]] | None = None,
     ) -> None:
         self.shown = shown
-        self._predicted = predicted or (lambda _model: ())
+        self._predicted = predicted or (lambda _model: {})
 
     def of_model(self, model: str) -> list[ConfigurationPoint]:
         """Return the points of a model that may stand on a front, signed ones first."""
-        return [*_on_fronts(self.shown.get(model, ())), *self._predicted(model)]
+        every = chain.from_iterable(own() for own in self._predicted(model).values())
+        return [*_on_fronts(self.shown.get(model, ())), *every]
 
     def of_loads_run(self) -> dict[str, list[ConfigurationPoint]]:
         """Return by model every point of the loads that somebody ran, signed ones first."""
         known = {}
         for model, shown in sorted(self.shown.items()):
             loads = {point.load for point in shown}
-            others = (point for point in self._predicted(model) if point.load in loads)
-            known[model] = [*shown, *others]
+            others = (own() for load, own in self._predicted(model).items() if load in loads)
+            known[model] = [*shown, *chain.from_iterable(others)]
         return known
 
     def of_chip(self, chip: str) -> Mapping[str, Sequence[ConfigurationPoint]]:
@@ -96,7 +104,8 @@ class Points:
     def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[ConfigurationPoint]]]:
         chips: dict[str, dict[str, list[ConfigurationPoint]]] = {}
         for model, shown in sorted(self.shown.items()):
-            for point in chain(shown, self._predicted(model)):
+            every = chain.from_iterable(own() for own in self._predicted(model).values())
+            for point in chain(shown, every):
                 chips.setdefault(point.chip, {}).setdefault(model, []).append(point)
         return chips
 
@@ -201,7 +210,7 @@ def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Configur
     sound = rows["valid"] & unmarked
     shown = rows["throughput_method"].isin(["measured", ATTESTED])
     loaded = rows["suite"].isin(["serving", ATTESTED]) & (rows["model_id"] != "")
-    own = rows[sound & shown & loaded & (rows["throughput"] > 0)]
+    own = rows.loc[sound & shown & loaded & (rows["throughput"] > 0), _READ]
     user = own["interactivity"].fillna(1000 / own["tpot"])
     most = {f"{name}_most": own[f"{name}_high"].fillna(own[name]) for name in _LATENCIES}
     own = own.assign(user=user, **most)[_COLUMNS]
@@ -360,15 +369,32 @@ def _p99(line: ReportedLine, metric: str) -> float | None:
     return row.value if row else None
 
 
-def _predicted(prices: _Prices, model: str) -> list[ConfigurationPoint]:
+def _predicted(prices: _Prices, model: str) -> Mapping[str, Predictions]:
+    """Return the predictions of a model by load: those of a load are made when they are asked."""
+    return {
+        _load_named(lengths): cache(partial(_predicted_of, prices, model, lengths, chips))
+        for lengths, chips in fronts_of(model).items()
+    }
+
+
+def _predicted_of(
+    prices: _Prices,
+    model: str,
+    lengths: tuple[int, int],
+    chips: Mapping[str, Sequence[Predicted]],
+) -> list[ConfigurationPoint]:
     names = catalog.chips()
     return [
         _of_prediction(cheapest, model, (chip, names[chip].name), lengths, prices)
-        for lengths, chips in fronts().get(model, {}).items()
         for chip, own in chips.items()
         if chip in names
         for cheapest in own
     ]
+
+
+def _load_named(lengths: tuple[int, int]) -> str:
+    isl, osl = lengths
+    return f"{isl}→{osl}"
 
 
 def _of_prediction(
@@ -381,7 +407,7 @@ def _of_prediction(
         chip=chip,
         chip_name=name,
         kind="predicted",
-        load=f"{isl}→{osl}",
+        load=_load_named(lengths),
         per_user=own.tokens_per_s_user,
         rate=own.tokens_per_s_chip,
         low=own.low,

@@ -48,7 +48,8 @@ def test_answers_stand_by_evidence_and_one_without_a_price_is_one():
 
 def test_of_a_chip_only_models_that_somebody_ran_are_predicted():
     shown = {"own": [point(kind="measured")], "ran": [point(chip="x")]}
-    known = Points(shown, lambda model: [] if model == "own" else [point(kind="predicted")])
+    predicted = {"": lambda: [point(kind="predicted")]}
+    known = Points(shown, lambda model: {} if model == "own" else predicted)
     assert {model: [p.kind for p in own] for model, own in known.of_chip("h200-sxm").items()} == {
         "ran": ["predicted"], "own": ["measured"],
     }  # fmt: skip
@@ -56,8 +57,11 @@ def test_of_a_chip_only_models_that_somebody_ran_are_predicted():
 
 
 def test_predictions_stand_beside_loads_that_somebody_ran():
-    guesses = [point(kind="predicted", chip="y"), point(kind="predicted", load="64→64")]
-    known = Points({"ran": [point()]}, lambda model: guesses)
+    loads = (point().load, "64→64")
+    guesses = {
+        load: lambda load=load: [point(kind="predicted", chip="y", load=load)] for load in loads
+    }
+    known = Points({"ran": [point()]}, lambda _model: guesses)
     assert [p.kind for p in known.of_loads_run()["ran"]] == ["reported", "predicted"]
 
 

@@ -12,6 +12,7 @@ import pytest
 from jinja2 import DictLoader, Environment
 
 from leaderboard import build
+from leaderboard.base import unread
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
 from leaderboard.read import cache as cache_module
@@ -26,14 +27,16 @@ from suites.base.files import read_limited
 from tests.site.conftest import accept, statement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.site.conftest import Build
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, cache: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(tmp_path: Path, begun: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test's own, with the shells the other tests have rendered."""
+    begun(tmp_path / "another")
     shared = user_folders.cache()
     folder = tmp_path / "cache" / "fenmark"
     folder.mkdir(parents=True)
@@ -115,8 +118,9 @@ def test_kept_rows_do_not_outlive_the_key_that_signed(
 
 
 def test_what_the_clock_says_is_asked_again_by_each_build(
-    own_cache: Path, quick_build: Build, tmp_path: Path
+    own_cache: Path, quick_build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(unread, "_TICK_NS", -(10**10))  # what was written just now is old
     folder, out = accept(tmp_path / "results", statement(date="2026-11-20")), tmp_path / "out"
     told = "ahead of this reader"
     said, flags = [], []
@@ -156,7 +160,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_a_file_is_read_again_only_where_it_does_not_lie_as_it_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_files: list[str]
 ):
-    monkeypatch.setattr(cache_module, "_TICK_NS", -(10**10))  # what was written just now is old
+    monkeypatch.setattr(unread, "_TICK_NS", -(10**10))  # what was written just now is old
     folder = tmp_path / "results"
     folder.mkdir()
     for name in ("a", "b"):
