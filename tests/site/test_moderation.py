@@ -55,7 +55,7 @@ def home(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, home, quick_build) -> Path:
     out = tmp_path_factory.mktemp("moderated-site") / "out"
-    quick_build([home], out, base_url="https://example.org/fenmark")
+    quick_build([home], out)
     return out
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from leaderboard import build
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.output import page_list
@@ -32,7 +31,7 @@ from results.proof.ledger import Ledger
 from results.statement.statement_v2 import read_statement
 from suites.base import user_folders
 from suites.base.errors import UserError
-from tests.site.conftest import BASE_URL, SIGNER, accept, statement, unchecked, visit
+from tests.site.conftest import BASE_URL, SIGNER, accept, small_build, statement, unchecked, visit
 from tests.site.figures.test_ranking import gpu
 from tests.site.test_moderation import by_index
 
@@ -218,7 +217,7 @@ def test_times_of_entries():
 def view(tmp_path_factory, home) -> Path:
     """The board of a day as a site."""
     out = tmp_path_factory.mktemp("past-site") / "as-of/2026-11-24"
-    build([home], out, BASE_URL, moment=Moment.read("2026-11-24"))
+    small_build([home], out, BASE_URL, moment=Moment.read("2026-11-24"))
     return out
 
 

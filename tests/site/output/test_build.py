@@ -13,7 +13,7 @@ from leaderboard import BuildReport, build
 from results.catalog import latest_prices
 from suites.base import user_folders
 from suites.base.errors import UserError
-from tests.site.conftest import accept, statement
+from tests.site.conftest import accept, small_build, statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def first(
         (folder / "fenmark" / shells.name).symlink_to(shells)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        return build([results], folder / "out")
+        return small_build([results], folder / "out")
 
 
 def test_a_build_upon_two_others_is_the_build_from_nothing(
@@ -58,12 +58,12 @@ def test_a_build_upon_two_others_is_the_build_from_nothing(
     quick_build([folder], tmp_path / "out")
     shutil.rmtree(folder)
     shutil.copytree(results, folder)
-    build([folder], tmp_path / "out")
+    small_build([folder], tmp_path / "out")
     assert contents(first.out) == contents(tmp_path / "out")
 
 
 def test_a_second_build_touches_nothing(results: Path, first: BuildReport):
-    second = build([results], first.out)
+    second = small_build([results], first.out)
     assert first.written == first.files
     assert second.written == 0
 
@@ -75,7 +75,7 @@ def test_a_new_result_rewrites_only_pages_that_show_it(quick_build: Build, tmp_p
     other = next((tmp_path / "out" / "chips").glob("*other*")) / "index.html"
     before = other.stat().st_mtime_ns
     accept(folder, statement(number=3, date="2026-11-22"))
-    report = build([folder], tmp_path / "out")
+    report = small_build([folder], tmp_path / "out")
     assert other.stat().st_mtime_ns == before
     assert 0 < report.written < report.files / 2
 
@@ -84,7 +84,7 @@ def test_a_result_that_is_gone_takes_its_page_with_it(quick_build: Build, tmp_pa
     accept(tmp_path / "both", statement(number=1), statement(number=2, chip="Other"))
     accept(tmp_path / "one", statement(number=1))
     quick_build([tmp_path / "both"], tmp_path / "out")
-    build([tmp_path / "one"], tmp_path / "out")
+    small_build([tmp_path / "one"], tmp_path / "out")
     assert not [*(tmp_path / "out").glob("chips/*other*/index.html")]
 
 
@@ -155,7 +155,7 @@ def test_a_price_sheet_of_one_s_own_recosts_every_row(quick_build: Build, tmp_pa
     )
     site = quick_build([tmp_path / "gpus"], tmp_path / "out").out
     ours = _rent(site)
-    build([tmp_path / "gpus"], site, price_sheet=sheet)
+    small_build([tmp_path / "gpus"], site, price_sheet=sheet)
     usual = latest_prices().rental("h100-sxm").usd_per_hour
     assert _rent(site) == pytest.approx(ours * 7 / usual, rel=1e-4)
     page = (site / "chips" / "h100-sxm" / "index.html").read_text()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from jinja2 import DictLoader, Environment
 
-from leaderboard import build
 from leaderboard.base import unread
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
@@ -24,7 +23,7 @@ from results.prediction.observed import Observed
 from results.prediction.plan import Layout
 from suites.base import user_folders
 from suites.base.files import read_limited
-from tests.site.conftest import accept, statement
+from tests.site.conftest import accept, small_build, statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +64,7 @@ def test_damaged_kept_rows_are_made_anew(own_cache: Path, quick_build: Build, tm
     for damaged in (b"", whole[:middle], flipped):
         kept.write_bytes(damaged)
         assert len(Kept([folder]).load()) == 0
-    build([folder], tmp_path / "out")
+    small_build([folder], tmp_path / "out")
     assert contents(tmp_path / "out") == before
     assert kept.read_bytes() == whole
 
@@ -100,7 +99,7 @@ def test_kept_rows_do_not_vouch_for_other_bytes(
     assert quick_build([folder], tmp_path / "out").results == 2
     victim = next(folder.glob("*.dsse.json"))
     victim.write_bytes(victim.read_bytes().replace(b'"payload":"e', b'"payload":"f'))
-    report = build([folder], tmp_path / "out")
+    report = small_build([folder], tmp_path / "out")
     assert report.results == 1
     assert not (tmp_path / "out" / "statements" / victim.name).exists()
 
@@ -112,7 +111,7 @@ def test_kept_rows_do_not_outlive_the_key_that_signed(
     assert quick_build([folder], tmp_path / "out").results == 1
     for key in (folder / "runners").iterdir():
         key.unlink()
-    report = build([folder], tmp_path / "out")
+    report = small_build([folder], tmp_path / "out")
     assert report.results == 0
     assert report.refused
 
