@@ -129,9 +129,9 @@ class _LastBuild:
         later = same and datetime.fromisoformat(told["clock"]) <= now
         if not later or tree.standing != told["tree"]:
             return None
-        said = told["report"]
-        lists = {name: tuple(map(tuple, said[name])) for name in ("refused", "left_out")}
-        return BuildReport(**said | lists | {"out": tree.root})
+        report = told["report"]
+        lists = {name: tuple(map(tuple, report[name])) for name in ("refused", "left_out")}
+        return BuildReport(**report | lists | {"out": tree.root})
 
     def forget(self) -> None:
         """Let a build that is interrupted leave nothing to go by."""
