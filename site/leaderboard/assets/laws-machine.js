@@ -115,7 +115,7 @@ export function* profilesKeepTheirWord(claim) {
 function* enginesOf(claim, point, profile) {
   const item = point.get("e2e", 50) ?? point.get("tpot", 50) ?? point.get("ttft", 50);
   const need = claim.by.machine.ENGINES[point.suite]?.[profile];
-  if (!item || !need) return;
+  if (!item || !need || item.case.startsWith(claim.by.machine.STEPWISE)) return;
   const reason = `{right} processes, the ${profile} profile starts {left} engines`;
   yield atMost(item.where, need, claim.number(item.labels.processes) || need, reason);
 }
