@@ -107,7 +107,7 @@ def test_a_socket_gives_the_client_what_the_table_says(name):
         assert request.failure == behaviour.because
         return
     assert request.failure == ""
-    assert request.output_tokens == behaviour.tokens
+    assert behaviour.verdict == "void" or request.output_tokens == behaviour.tokens
     assert bool(request.doubt) == (behaviour.verdict == "void")
     assert behaviour.because in request.doubt
 
