@@ -284,8 +284,9 @@ def plain(text: bytes) -> str:
 
 
 def seen(text: str) -> str:
-    """Text without what nobody sees."""
-    return text.translate(dict.fromkeys(map(ord, _UNSEEN)))
+    """Text as readers see it: halves of characters are signs for broken ones, the rest is seen."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.translate(dict.fromkeys(map(ord, _UNSEEN)))
 
 
 def _from_json(text: bytes) -> str:

@@ -110,28 +110,21 @@ def _final_head(raw: bytes) -> Head | None:
     while True:
         first = _NOT_BLANK.search(raw, at)
         if first is None:
-            return _unfinished(raw)
+            break
         at = first.start()
         start = raw[at : at + len(_HTTP)]
         if start != _HTTP[: len(start)]:
             raise MalformedError(f"no HTTP response: {raw[at : at + 80]!r}")
         end = _HEAD_END.search(raw, at)
         if end is None:
-            return _unfinished(raw)
+            break
         status, headers, old = _lines_read(raw[at : end.start()])
         at = end.end()
         if status >= 200:
             return Head(status=status, headers=headers, old=old, end=at)
-
-
-def _unfinished(raw: bytes) -> None:
-    """Wait for more of a head, but not without end.
-
-    Raises:
-        MalformedError: it is longer than any.
-    """
     if len(raw) > _LONGEST_HEAD:
         raise MalformedError(f"a head without end: {raw[:80]!r}")
+    return None
 
 
 _usual_head = lru_cache(maxsize=8)(_final_head)

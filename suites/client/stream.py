@@ -55,7 +55,8 @@ _CUT_OFF = {
     *("content_filter", "error", "abort"),
     *("insufficient_system_resource", "sensitive", "network_error"),
 }
-# How a body is not compressed; some say so to keep gateways from doing it.
+# How a compressed body begins, and how one is called that is not: some say so to keep gateways
+# from doing it.
 _GZIP = b"\x1f\x8b"
 _AS_IT_IS = {"", "identity", "none", "utf-8"}
 # No count of tokens is higher: as many as a signed number holds exactly.
@@ -433,7 +434,8 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         code = error.get("code") if isinstance(error, dict) else 0
         answer.error_code = code if isinstance(code, int) else 0
     try:
-        _read_usage(message.get("usage") or {}, answer)
+        if usage := message.get("usage"):
+            _read_usage(usage, answer)
         timings = message.get("timings") or {}
         answer.timings.update({name: float(value) for name, value in timings.items()})
         if answer.cached_tokens is None:  # llama.cpp's name for it

@@ -37,7 +37,7 @@ _CACHED_LIMIT = 0.02
 _TOKENS_AN_EVENT = 1.1
 _TOGETHER = 0.5
 # Prompts of one length, of other words, are counted alike within this share and so many tokens.
-_COUNTED_ALIKE, _COUNTED_ALIKE_TOKENS = 0.1, 16
+_COUNTED_ALIKE, _COUNTED_ALIKE_TOKENS = 0.1, 4
 # An answer's end is a heap from so many tokens and this share of them on; a client that was kept
 # from its core makes a few.
 _LEAST_HEAP, _HEAP_SHARE = 8, 0.25

@@ -80,6 +80,21 @@ def test_bytes_that_make_no_character_are_of_any_number_of_tokens():
     assert f"{2 * TOKENS} in their text" in recounted(more, bytewise).doubt
 
 
+def test_halves_of_characters_are_broken_ones_to_a_tokenizer():
+    strict = Tokens("tokenizer", lambda text: len(text.encode().decode()))
+    halves = replace(played(NAMED["finishes by length"]), text=b"\\ud83d" * TOKENS)
+    assert recounted(halves, strict).doubt == ""
+
+
+def test_what_nobody_sees_is_not_counted():
+    request = played(
+        NAMED["sends a sign of no width behind every token and never counts, of any length"]
+    )
+    counted = recounted(request, EXACT)
+    assert (counted.output_tokens, counted.doubt) == (TOKENS, "")
+    assert counted.tpot_ms == pytest.approx(10.0)
+
+
 def test_a_tokenizer_bears_out_a_count_that_only_the_look_of_its_text_spoke_against():
     request = played(NAMED["finishes by length"])
     looks = replace(

@@ -224,6 +224,10 @@ FAILURES = {
         "short",
     ),
     "sends more tokens than asked": (sending(whole(*[event()] * (TOKENS + 1), DONE)), "long"),
+    "sends several answers at once": (
+        sending(whole(*[event(), event().replace(b'"index": 0', b'"index": 1')] * 2, DONE)),
+        "several",
+    ),
     "sends no token at all": (sending(whole(event(""), DONE)), "empty"),
 }
 
@@ -550,6 +554,18 @@ def test_a_server_that_takes_no_further_connection_is_refused():
     assert [request.failure for request in outcome.measured] == ["refused"]
 
 
+def test_an_answer_without_end_is_given_up_for_its_size(monkeypatch):
+    monkeypatch.setattr("suites.client.wire._MOST_BYTES", 2**20)
+
+    def flood(peer):
+        peer.sendall(HEAD)
+        while True:
+            peer.sendall(chunk(bytes(2**18)))
+
+    request = ask(flood)
+    assert (request.failure, request.token_ns) == ("endless", [])
+
+
 # Habits that need a server of their own, and the test above that has it.
 OTHER_FAILURES = {
     "hangs": ("timeout", test_a_server_that_hangs_is_a_timeout),
@@ -557,6 +573,7 @@ OTHER_FAILURES = {
         "timeout",
         test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apart,
     ),
+    "sends without end": ("endless", test_an_answer_without_end_is_given_up_for_its_size),
     "resets the connection": ("reset", test_a_server_that_resets_is_a_reset),
     "closes early": ("closed_early", test_a_server_that_closes_early_is_named_so),
     "takes no further connection": (
