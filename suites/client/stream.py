@@ -335,6 +335,8 @@ def _even_events(
     # Besides size and event, each with its line end: the empty line, the chunk's end of two bytes.
     taken = {size: len(size) + length + 3 for size, length in lengths.items()}
     on_the_wire = list(map(taken.__getitem__, said))
+    if len(sizes) > 1 and sizes[0] == start:  # the head came alone
+        start, sizes, stamps = 0, sizes[1:], stamps[1:]
     if _one_a_read(on_the_wire, start, sizes):
         in_the_last = number - len(sizes) + 1
         return _Cut(parts=parts, arrivals=[*stamps[:-1], *[stamps[-1]] * in_the_last])
@@ -417,11 +419,12 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         code = error.get("code") if isinstance(error, dict) else 0
         answer.error_code = code if isinstance(code, int) else 0
     try:
-        _read_usage(message.get("usage") or {}, answer)
-        timings = message.get("timings") or {}
-        answer.timings.update({name: float(value) for name, value in timings.items()})
-        if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
-            answer.cached_tokens = int(timings["cache_n"])
+        if usage := message.get("usage"):
+            _read_usage(usage, answer)
+        if timings := message.get("timings"):
+            answer.timings.update({name: float(value) for name, value in timings.items()})
+            if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
+                answer.cached_tokens = int(timings["cache_n"])
         if message.get("text_is") == "sent_ns":
             answer.sent_ns += _times([choice["text"] for choice in message["choices"]])
         for choice in message.get("choices") or []:
