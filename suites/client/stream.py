@@ -352,6 +352,8 @@ def _even_events(
     # Besides size and event, each with its line end: the empty line, the chunk's end of two bytes.
     taken = {size: len(size) + length + 3 for size, length in lengths.items()}
     on_the_wire = list(map(taken.__getitem__, said))
+    if len(sizes) > 1 and sizes[0] == start:  # the head came alone
+        start, sizes, stamps = 0, sizes[1:], stamps[1:]
     if _one_a_read(on_the_wire, start, sizes):
         in_the_last = number - len(sizes) + 1
         return _Cut(parts=parts, arrivals=[*stamps[:-1], *[stamps[-1]] * in_the_last])
@@ -436,10 +438,10 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
     try:
         if usage := message.get("usage"):
             _read_usage(usage, answer)
-        timings = message.get("timings") or {}
-        answer.timings.update({name: float(value) for name, value in timings.items()})
-        if answer.cached_tokens is None:  # llama.cpp's name for it
-            answer.cached_tokens = _counted(timings, "cache_n", None)
+        if timings := message.get("timings"):
+            answer.timings.update({name: float(value) for name, value in timings.items()})
+            if answer.cached_tokens is None:  # llama.cpp's name for it
+                answer.cached_tokens = _counted(timings, "cache_n", None)
         if message.get("text_is") == "sent_ns":
             answer.sent_ns += _times([choice["text"] for choice in message["choices"]])
         for choice in message.get("choices") or []:

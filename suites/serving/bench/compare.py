@@ -66,6 +66,8 @@ class Comparison:
         itl_error_p50_ms, itl_error_p99_ms: the same for gaps, in ms.
         start_s: from starting the process to the emitter receiving its first request.
         memory_mb: largest resident size of all its processes together.
+        kept_ms: that its first process was ready and kept from its core, by other processes or by
+            the machine's host; what came meanwhile was seen late, and its errors tell of that too.
         note: what a reader must know of the figures.
         problem: why there are no figures, "" when there are.
         version: of the client, "" for our own and plain ones.
@@ -81,6 +83,7 @@ class Comparison:
     itl_error_p99_ms: float = 0.0
     start_s: float = 0.0
     memory_mb: float = 0.0
+    kept_ms: float = 0.0
     note: str = ""
     problem: str = ""
 
@@ -116,7 +119,9 @@ def _run(client: Client, python: str, streams: int, *, cores: tuple[int, int]) -
             command = [python, *client.arguments(emitter.url, streams, folder)]
             started_ns = monotonic_ns()
             pinned = ["taskset", "-c", str(cores[0]), *command]
+            stolen_s = -_stolen_s(cores[0])
             ended = _watched(pinned, folder, client.environment)
+            stolen_s += _stolen_s(cores[0])
         if ended.problem:
             return Comparison(client=client.name, streams=streams, problem=ended.problem[:200])
         try:
@@ -135,17 +140,32 @@ def _run(client: Client, python: str, streams: int, *, cores: tuple[int, int]) -
         cpu_ms_per_1000_events=ended.cpu_s * 1e6 / events,
         start_s=start_s,
         memory_mb=ended.memory_mb,
+        kept_ms=(ended.waited_s + stolen_s) * 1e3,
         note=client.note,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """What a finished client used, all its processes together."""
+    """What a finished client used, all its processes together; the first alone may have waited."""
 
     cpu_s: float = 0.0
     memory_mb: float = 0.0
+    waited_s: float = 0.0
     problem: str = ""
+
+
+def _stolen_s(core: int) -> float:
+    """How long the host of this machine has kept a core to itself."""
+    return float(psutil.cpu_times(percpu=True)[core].steal)
+
+
+def _waited_s(process: int) -> float:
+    """How long a process has waited for a core that others had; 0 where the kernel does not say."""
+    with suppress(OSError):
+        _, waited_ns, _ = Path(f"/proc/{process}/schedstat").read_text().split()
+        return int(waited_ns) / 1e9
+    return 0.0
 
 
 def _watched(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> _Ended:
@@ -173,6 +193,8 @@ def _watched(command: Sequence[str], folder: Path, environment: Mapping[str, str
     largest = [0]
     looking = threading.Thread(target=_look, args=(child.pid, over, largest), daemon=True)
     looking.start()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    waited_s = _waited_s(child.pid)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     limit.cancel()
@@ -184,7 +206,10 @@ def _watched(command: Sequence[str], folder: Path, environment: Mapping[str, str
         last = (folder / "err").read_text(errors="replace").strip().splitlines()[-1:]
         problem = " ".join([f"exit {child.returncode}", *last])
     return _Ended(
-        cpu_s=usage.ru_utime + usage.ru_stime, memory_mb=largest[0] / 2**20, problem=problem
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        memory_mb=largest[0] / 2**20,
+        waited_s=waited_s,
+        problem=problem,
     )
 
 
@@ -305,7 +330,7 @@ def _print(results: Sequence[Comparison], load: float) -> None:
     from suites.base.terminal import Terminal
 
     table = Table("client", "streams", "CPU ms / 1,000 events", "TTFT error p50", "p99", box=None)
-    for heading in ("ITL error p50, ms", "p99, ms", "start, s", "memory, MB", ""):
+    for heading in ("ITL error p50, ms", "p99, ms", "start, s", "memory, MB", "kept, ms", ""):
         table.add_column(heading)
     absent = dict.fromkeys(
         f"{r.client} is {r.problem}" for r in results if r.problem.startswith("absent")
@@ -327,6 +352,7 @@ def _print(results: Sequence[Comparison], load: float) -> None:
             f"{r.itl_error_p99_ms:+.2f}",
             f"{r.start_s:.2f}",
             f"{r.memory_mb:.0f}",
+            f"{r.kept_ms:.0f}",
             r.note,
         )
     terminal = Terminal(piped=150)
@@ -338,6 +364,7 @@ def _print(results: Sequence[Comparison], load: float) -> None:
         f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; the machine was {busy} (load "
         f"{load:.1f} before). One truth for all: the emitter's log, request by request, from the "
         "kernel's stamp of the request's arrival to the time each event was handed to the kernel. "
+        "Kept: how long the client was ready and others had its core; it saw late what came then. "
         "Ours, httpx and aiohttp leave out the first round, which opens connections."
     )
 

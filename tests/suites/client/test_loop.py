@@ -99,3 +99,10 @@ def test_garbage_is_not_collected_meanwhile_and_is_again_behind_it():
     with pytest.raises(OSError, match="broken"), no_collection():
         raise OSError("broken")
     assert gc.isenabled()
+
+
+def test_what_came_while_garbage_was_not_collected_is_old_at_once():
+    with no_collection():
+        kept = [[]]
+    # The young are gone through by the next collection, of which there is one soon.
+    assert any(old is kept for old in gc.get_objects(generation=2))

@@ -45,6 +45,13 @@ def test_every_event_with_text_is_a_token_at_the_time_of_its_last_byte(texts, as
     expected = [place + 1 for place, text in enumerate(texts) if text]
     by_chunk = read(HEAD, *map(chunk, events), chunk(DONE), b"0\r\n\r\n")
     assert by_chunk.token_ns == expected
+    reads = list(map(chunk, [*events, DONE]))
+    reads[0], reads[-1] = HEAD + reads[0], reads[-1] + b"0\r\n\r\n"
+    with_head = read(*reads)
+    assert with_head.token_ns == [place - 1 for place in expected]
+    last_together = read(*reads[:-3], b"".join(reads[-3:]))
+    last = max(0, len(reads) - 3)
+    assert last_together.token_ns == [min(place - 1, last) for place in expected]
     at_once = read(PLAIN_HEAD, *events, DONE)
     assert at_once.token_ns == expected
     two_in_a_chunk = read(HEAD, chunk(b"".join(events) + DONE), b"0\r\n\r\n")
