@@ -44,6 +44,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 cli.entry_points = cache(cli.entry_points)
 _BUILD = cli.app
 
+# Little of what tests make is garbage in circles: looking for it took a twelfth of their time.
+gc.set_threshold(10_000, 20, 20)
+
 # A shell that starts us in the background has SIGINT ignored, and what we start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

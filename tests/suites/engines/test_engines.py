@@ -22,6 +22,9 @@ from suites.engines.weights import FIRST_WORD_ID, generate, read
 from suites.models import load
 
 TINY = load("tiny-15m")
+# What its file is made of, in a file of one MB.
+_LAYER = TINY.layers[0].model_copy(update={"count": 1})
+SMALL = TINY.model_copy(update={"vocab": 1024, "layers": (_LAYER,)})
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def ask(engine, tokens, count):
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path):
     one, again, other = (
-        generate(TINY, tmp_path / name, seed=seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)]
+        generate(SMALL, tmp_path / name, seed=seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)]
     )
     assert one.sha256 == again.sha256 != other.sha256
     assert one.sha256 == hashlib.sha256(one.path.read_bytes()).hexdigest()
@@ -57,20 +60,20 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path):
 def test_the_file_holds_the_geometrys_parameters(cache):
     from gguf import GGUFReader
 
-    reader = GGUFReader(generate(TINY, cache).path)
-    assert sum(int(tensor.n_elements) for tensor in reader.tensors) == TINY.parameters()
+    reader = GGUFReader(generate(SMALL, cache).path)
+    assert sum(int(tensor.n_elements) for tensor in reader.tensors) == SMALL.parameters()
 
 
 def test_a_file_already_made_is_used_again(cache):
-    first = generate(TINY, cache)
+    first = generate(SMALL, cache)
     made = first.path.stat().st_mtime_ns
-    assert generate(TINY, cache) == first
+    assert generate(SMALL, cache) == first
     assert first.path.stat().st_mtime_ns == made
 
 
 @pytest.mark.parametrize("damage", ["flipped bit", "cut short", "record lost", "record broken"])
 def test_a_damaged_file_is_made_again(tmp_path, damage):
-    first = generate(TINY, tmp_path)
+    first = generate(SMALL, tmp_path)
     data = bytearray(first.path.read_bytes())
     record = first.path.with_suffix(".json")
     if damage == "flipped bit":
@@ -82,16 +85,16 @@ def test_a_damaged_file_is_made_again(tmp_path, damage):
         record.unlink()
     else:
         record.write_text("{")
-    assert generate(TINY, tmp_path) == first
+    assert generate(SMALL, tmp_path) == first
     assert hashlib.sha256(first.path.read_bytes()).hexdigest() == first.sha256
 
 
 def test_leftovers_of_a_killed_run_do_no_harm(tmp_path):
-    expected = generate(TINY, tmp_path / "whole")
+    expected = generate(SMALL, tmp_path / "whole")
     folder = tmp_path / "killed"
     folder.mkdir()
     (folder / f".{expected.path.name}.partial").write_bytes(b"half")
-    assert generate(TINY, folder).sha256 == expected.sha256
+    assert generate(SMALL, folder).sha256 == expected.sha256
     assert not list(folder.glob(".*.partial"))
 
 
@@ -104,7 +107,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(UserError, match="FENMARK_CACHE"):
-        generate(TINY, blocked / "cache")
+        generate(SMALL, blocked / "cache")
 
 
 def test_weights_the_user_names_must_be_gguf(tmp_path, cache):
@@ -114,7 +117,7 @@ def test_weights_the_user_names_must_be_gguf(tmp_path, cache):
         read(wrong)
     with pytest.raises(UserError, match="No such file"):
         read(tmp_path / "none.gguf")
-    made = generate(TINY, cache)
+    made = generate(SMALL, cache)
     assert (read(made.path).sha256, read(made.path).precision) == (made.sha256, "q8_0")
 
 
