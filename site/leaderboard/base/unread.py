@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from os import stat_result
     from pathlib import Path
 
-__all__ = ["as_it_lies", "as_they_lie", "changed_ns", "settled_ns"]
+__all__ = ["SETTLING_S", "as_it_lies", "as_they_lie", "changed_ns", "settled_ns"]
 
 # Coarser than the clock of any file system (FAT: 2 s).
-_TICK_NS = 3_000_000_000
+SETTLING_S = 3
 
 
 def settled_ns() -> int:
     """Return the time before which a change is trusted."""
-    return time.time_ns() - _TICK_NS
+    return time.time_ns() - SETTLING_S * 10**9
 
 
 def changed_ns(lies: stat_result) -> int:

@@ -50,7 +50,7 @@ class Site:
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(unread, "_TICK_NS", -(10**10))  # what was written just now is old
+    monkeypatch.setattr(unread, "SETTLING_S", -10)  # what was written just now is old
     site = Site(tmp_path)
     monkeypatch.setattr(building, "build_all", site.build_all)
     return site
@@ -155,7 +155,7 @@ def test_other_code_builds_again(made: Site, monkeypatch: pytest.MonkeyPatch, tm
 def test_what_changed_just_now_is_not_taken_for_settled(
     made: Site, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(unread, "_TICK_NS", 10**12)
+    monkeypatch.setattr(unread, "SETTLING_S", 1000)
     made.build()
     made.build()
     assert made.times == 2
