@@ -58,6 +58,9 @@ def as_they_lie(paths: Iterable[Path], but: Path) -> str:
             below = _below(root, left_out) if path.is_dir() else [(root, os.lstat(root))]
             lines = []
             for name, lies in below:
+                if lies is None:
+                    lines.append(name)
+                    continue
                 if stat.S_ISLNK(lies.st_mode) or changed_ns(lies) >= settled:
                     return ""
                 lines.append(f"{name}\0{lies.st_mode} {as_it_lies(lies)}")
@@ -67,11 +70,15 @@ def as_they_lie(paths: Iterable[Path], but: Path) -> str:
     return every.hexdigest()
 
 
-def _below(folder: str, left_out: str) -> Iterator[tuple[str, stat_result]]:
-    """Yield all that lies below a folder and is none; what Python compiled is no part of it."""
+def _below(folder: str, left_out: str) -> Iterator[tuple[str, stat_result | None]]:
+    """Yield all that lies below a folder, folders by name alone; what Python compiled is no part.
+
+    A folder's times are those of what lies in it, compiled files too.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
                 yield entry.path, entry.stat(follow_symlinks=False)
             elif entry.name != "__pycache__" and entry.path != left_out:
+                yield entry.path, None
                 yield from _below(entry.path, left_out)

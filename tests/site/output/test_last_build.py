@@ -79,6 +79,7 @@ def _another_of_its_length_and_time(site: Site) -> None:
 
 CHANGES: dict[str, Callable[[Site], object]] = {
     "a file is new": lambda site: (site.archive / "b.dsse.json").touch(),
+    "a folder is new": lambda site: (site.archive / "runners").mkdir(),
     "one is gone": lambda site: (site.archive / "samples" / "one.json").unlink(),
     "one was rewritten": _rewritten,
     "one was replaced by its like": _another_of_its_length_and_time,
@@ -135,6 +136,9 @@ def test_another_price_sheet_and_one_that_changed_are_built(made: Site, tmp_path
     sheet.write_text("b")
     made.build(price_sheet=sheet)
     assert made.times == 3
+    # A price of one's own that bears no date is of today.
+    made.build(price_sheet=sheet, clock=datetime(2026, 11, 26, tzinfo=UTC))
+    assert made.times == 4
 
 
 def test_other_code_builds_again(made: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
