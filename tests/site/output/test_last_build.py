@@ -11,6 +11,7 @@ import pytest
 from leaderboard import BuildReport, build
 from leaderboard.base import unread
 from leaderboard.output import build as building
+from leaderboard.output import last_build
 from leaderboard.output.output_tree import Tree
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Site:
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(unread, "SETTLING_S", -10)  # what was written just now is old
+    package = tmp_path / "package"
+    (package / "__pycache__").mkdir(parents=True)
+    (package / "page.html").write_text("a")
+    monkeypatch.setattr(last_build, "files", lambda _name: package)
     site = Site(tmp_path)
     monkeypatch.setattr(building, "build_all", site.build_all)
     return site
@@ -141,17 +146,12 @@ def test_another_price_sheet_and_one_that_changed_are_built(made: Site, tmp_path
     assert made.times == 4
 
 
-def test_other_code_builds_again(made: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    package = tmp_path / "package"
-    (package / "__pycache__").mkdir(parents=True)
-    page = package / "page.html"
-    page.write_text("a")
-    monkeypatch.setattr("leaderboard.output.last_build.files", lambda _name: package)
+def test_other_code_builds_again(made: Site, tmp_path: Path):
     made.build()
-    (package / "__pycache__" / "compiled.pyc").touch()
+    (tmp_path / "package" / "__pycache__" / "compiled.pyc").touch()
     made.build()
     assert made.times == 1
-    page.write_text("b")
+    (tmp_path / "package" / "page.html").write_text("b")
     made.build()
     assert made.times == 2
 
