@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from results.proof.cosignature import Policy
 
 __all__ = ["site"]
 
@@ -65,13 +68,12 @@ def site(
 
     from leaderboard import build
     from results.archive.past import Moment
-    from results.proof.cosignature import read_policy
     from results.reported.shipping import DATA
     from suites.base.errors import UserError
     from suites.base.terminal import Terminal, print_json, styled
 
     others = [*(() if no_reported else (DATA,)), *(reported or ())]
-    witnesses = read_policy(policy) if policy else None
+    witnesses = _witnesses(policy) if policy else None
     moment = Moment.read(as_of) if as_of else None
     if moment and reported:
         raise UserError(
@@ -109,3 +111,10 @@ def site(
         preview(out, port)
     if report.refused:
         raise typer.Exit(1)
+
+
+def _witnesses(policy: Path) -> Policy:
+    """Read who must have cosigned; few builds ask, and all of it takes its time to load."""
+    from results.proof.cosignature import read_policy
+
+    return read_policy(policy)

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from os import stat_result
     from pathlib import Path
 
-__all__ = ["as_it_lies", "as_they_lie", "changed_ns", "settled_ns"]
+__all__ = ["SETTLING_S", "as_it_lies", "as_they_lie", "changed_ns", "settled_ns"]
 
 # Coarser than the clock of any file system (FAT: 2 s).
-_TICK_NS = 3_000_000_000
+SETTLING_S = 3
 
 
 def settled_ns() -> int:
     """Return the time before which a change is trusted."""
-    return time.time_ns() - _TICK_NS
+    return time.time_ns() - SETTLING_S * 10**9
 
 
 def changed_ns(lies: stat_result) -> int:
@@ -58,6 +58,9 @@ def as_they_lie(paths: Iterable[Path], but: Path) -> str:
             below = _below(root, left_out) if path.is_dir() else [(root, os.lstat(root))]
             lines = []
             for name, lies in below:
+                if lies is None:
+                    lines.append(name)
+                    continue
                 if stat.S_ISLNK(lies.st_mode) or changed_ns(lies) >= settled:
                     return ""
                 lines.append(f"{name}\0{lies.st_mode} {as_it_lies(lies)}")
@@ -67,11 +70,15 @@ def as_they_lie(paths: Iterable[Path], but: Path) -> str:
     return every.hexdigest()
 
 
-def _below(folder: str, left_out: str) -> Iterator[tuple[str, stat_result]]:
-    """Yield all that lies below a folder and is none; what Python compiled is no part of it."""
+def _below(folder: str, left_out: str) -> Iterator[tuple[str, stat_result | None]]:
+    """Yield all that lies below a folder, folders by name alone; what Python compiled is no part.
+
+    A folder's times are those of what lies in it, compiled files too.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
                 yield entry.path, entry.stat(follow_symlinks=False)
             elif entry.name != "__pycache__" and entry.path != left_out:
+                yield entry.path, None
                 yield from _below(entry.path, left_out)

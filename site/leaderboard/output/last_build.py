@@ -69,7 +69,10 @@ def build(
     now = clock or datetime.now(UTC)
     tree = Tree.open(out)
     asked = [base_url, [str(folder.resolve()) for folder in others], repr(policy), repr(moment)]
-    read = [*results, *others, *([price_sheet] if price_sheet else [])]
+    read = [*results, *others]
+    if price_sheet:  # a price of one's own that bears no date is of today
+        read.append(price_sheet)
+        asked.append(now.date().isoformat())
     last = _LastBuild.of(tree, read, asked)
     if report := last.report(tree, now):
         return report
@@ -114,7 +117,7 @@ class _LastBuild:
     @classmethod
     def of(cls, tree: Tree, read: Iterable[Path], asked: object) -> Self:
         name = hashlib.sha256(str(tree.root.resolve()).encode()).hexdigest()[:16]
-        packages = (Path(str(files(name))) for name in ("suites", "results", "leaderboard"))
+        packages = (Path(str(files(room))) for room in ("suites", "results", "leaderboard"))
         lies = as_they_lie([*packages, *read], but=tree.root)
         past_views = sorted(built_below(tree.root / past.FOLDER))
         told = f"{lies} {asked} {past_views} {sys.version} {_installed()}"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from suites.base import files
@@ -38,6 +39,7 @@ class Tree:
     _before: dict[str, list[str]] = field(default_factory=dict)
     _now: dict[str, list[str]] = field(default_factory=dict)
     _present: set[str] = field(default_factory=set)
+    _noting: Lock = field(default_factory=Lock)
 
     @classmethod
     def open(cls, root: Path) -> Tree:
@@ -161,9 +163,10 @@ class Tree:
 
     def _note(self, path: str) -> None:
         """Note what is about to change."""
-        if not self.changed:
-            self._replace(_BEGUN, b"")
-        self.changed.append(path)
+        with self._noting:  # files are made on two threads
+            if not self.changed:
+                self._replace(_BEGUN, b"")
+            self.changed.append(path)
 
     def _replace(self, path: str, content: bytes) -> None:
         target, partial = self._places(path)

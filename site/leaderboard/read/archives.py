@@ -440,7 +440,7 @@ def _rows(
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
     signed = _among(before["digest"], named) & _among(before["keyid"], keyids)
-    homes = set(map(archive.home_of, {path.parent: path for path in paths.values()}.values()))
+    homes = {archive.home_of(path) for path in paths.values()}
     unchanged = signed & _as_checked(before, homes)
     old = before.loc[unchanged, "digest"].tolist()
     new = [paths[digest] for digest in sorted(paths.keys() - set(old))]

@@ -7,7 +7,7 @@ from securesystemslib.signer import CryptoSigner
 
 from results.proof import merkle
 from results.proof.ledger import Ledger
-from results.proof.receipt import Receipt, entered_flags, hashes, result_entry
+from results.proof.receipt import Receipt, entered_flags, hashes, plain_result, result_entry
 from suites.base.errors import CheckError, UserError
 
 SIGNER = CryptoSigner.generate_ed25519()
@@ -97,3 +97,19 @@ def test_flags_of_an_entry_are_texts_of_bounded_length():
     assert entered_flags({"flags": "power"}) == ()
     assert entered_flags({"flags": ["a", 1]}) == ("a", "1")
     assert entered_flags({"flags": ["x" * 33] * 33}) == ("x" * 32,) * 32
+
+
+@pytest.mark.parametrize(
+    ("entry", "digest"),
+    [
+        (result_entry(DIGESTS[0]), DIGESTS[0]),
+        (result_entry(DIGESTS[0], FLAGS), None),
+        (b" " + result_entry(DIGESTS[0]), None),
+        (result_entry(DIGESTS[0]) + b"\n", None),
+        (result_entry(DIGESTS[0][:-1]), None),
+        (result_entry(DIGESTS[0]).replace(b"result", b"notice"), None),
+    ],
+    ids=["plain", "flagged", "a space before", "a line's end", "a short digest", "a notice"],
+)
+def test_an_entry_of_a_result_alone_needs_no_parser(entry: bytes, digest: str | None):
+    assert plain_result(entry) == digest

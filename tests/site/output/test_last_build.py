@@ -11,6 +11,7 @@ import pytest
 from leaderboard import BuildReport, build
 from leaderboard.base import unread
 from leaderboard.output import build as building
+from leaderboard.output import last_build
 from leaderboard.output.output_tree import Tree
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class Site:
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(unread, "_TICK_NS", -(10**10))  # what was written just now is old
+    monkeypatch.setattr(unread, "SETTLING_S", -10)  # what was written just now is old
+    package = tmp_path / "package"
+    (package / "__pycache__").mkdir(parents=True)
+    (package / "page.html").write_text("a")
+    monkeypatch.setattr(last_build, "files", lambda _name: package)
     site = Site(tmp_path)
     monkeypatch.setattr(building, "build_all", site.build_all)
     return site
@@ -79,6 +84,7 @@ def _another_of_its_length_and_time(site: Site) -> None:
 
 CHANGES: dict[str, Callable[[Site], object]] = {
     "a file is new": lambda site: (site.archive / "b.dsse.json").touch(),
+    "a folder is new": lambda site: (site.archive / "runners").mkdir(),
     "one is gone": lambda site: (site.archive / "samples" / "one.json").unlink(),
     "one was rewritten": _rewritten,
     "one was replaced by its like": _another_of_its_length_and_time,
@@ -135,19 +141,17 @@ def test_another_price_sheet_and_one_that_changed_are_built(made: Site, tmp_path
     sheet.write_text("b")
     made.build(price_sheet=sheet)
     assert made.times == 3
+    # A price of one's own that bears no date is of today.
+    made.build(price_sheet=sheet, clock=datetime(2026, 11, 26, tzinfo=UTC))
+    assert made.times == 4
 
 
-def test_other_code_builds_again(made: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    package = tmp_path / "package"
-    (package / "__pycache__").mkdir(parents=True)
-    page = package / "page.html"
-    page.write_text("a")
-    monkeypatch.setattr("leaderboard.output.last_build.files", lambda _name: package)
+def test_other_code_builds_again(made: Site, tmp_path: Path):
     made.build()
-    (package / "__pycache__" / "compiled.pyc").touch()
+    (tmp_path / "package" / "__pycache__" / "compiled.pyc").touch()
     made.build()
     assert made.times == 1
-    page.write_text("b")
+    (tmp_path / "package" / "page.html").write_text("b")
     made.build()
     assert made.times == 2
 
@@ -155,7 +159,7 @@ def test_other_code_builds_again(made: Site, monkeypatch: pytest.MonkeyPatch, tm
 def test_what_changed_just_now_is_not_taken_for_settled(
     made: Site, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(unread, "_TICK_NS", 10**12)
+    monkeypatch.setattr(unread, "SETTLING_S", 1000)
     made.build()
     made.build()
     assert made.times == 2

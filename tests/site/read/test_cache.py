@@ -119,7 +119,7 @@ def test_kept_rows_do_not_outlive_the_key_that_signed(
 def test_what_the_clock_says_is_asked_again_by_each_build(
     own_cache: Path, quick_build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(unread, "_TICK_NS", -(10**10))  # what was written just now is old
+    monkeypatch.setattr(unread, "SETTLING_S", -10)  # what was written just now is old
     folder, out = accept(tmp_path / "results", statement(date="2026-11-20")), tmp_path / "out"
     told = "ahead of this reader"
     said, flags = [], []
@@ -159,7 +159,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_a_file_is_read_again_only_where_it_does_not_lie_as_it_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_files: list[str]
 ):
-    monkeypatch.setattr(unread, "_TICK_NS", -(10**10))  # what was written just now is old
+    monkeypatch.setattr(unread, "SETTLING_S", -10)  # what was written just now is old
     folder = tmp_path / "results"
     folder.mkdir()
     for name in ("a", "b"):
