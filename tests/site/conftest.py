@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import shutil
@@ -11,7 +10,8 @@ import threading
 from asyncio import events
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from leaderboard import BuildReport, build
-from leaderboard.output.preview import server
+from leaderboard.output.preview import _Quiet
 from leaderboard.pages import models
 from results.archive import archive, forecasts
 from results.keys.identity import runner_id, runner_toml
@@ -71,6 +71,19 @@ _METER = {
     False: {"meter": "nameplate", "scope": "chip", "meter_method": "model"},
 }
 
+# Starts the verify page's script once more, for another result or other files, and waits for its
+# verdict: to load page, styles and the other scripts again would say no more.
+JUDGE_AGAIN = """async (statement, once) => {
+  const page = document.querySelector(".verify"), verdict = page.querySelector(".verdict");
+  history.replaceState(null, "", `?statement=${statement}`);
+  verdict.className = "verdict";
+  const given = new Promise((resolve) => new MutationObserver(() => {
+    if (verdict.matches(".good, .bad")) resolve();
+  }).observe(verdict, { attributes: true }));
+  await import(`${document.querySelector(".verify ~ script").src}?${once}`);
+  await given;
+  return verdict;
+}"""
 BASE_URL = "https://example.org/fenmark"
 # Rows as they are published; one of the second is out to do harm.
 MLPERF = [
@@ -248,10 +261,12 @@ def few_models() -> Iterator[None]:
         yield
 
 
-def small_build(*told: Any, **more: Any) -> BuildReport:
-    """Build a site that shows few models."""
+def small_build(
+    folders: Sequence[Path], out: Path, base_url: str = BASE_URL, **more: Any
+) -> BuildReport:
+    """Build a site that shows few models, at the address of all others: shells are of one."""
     with few_models():
-        return build(*told, **more)
+        return build(folders, out, base_url, **more)
 
 
 def look(page: Page, address: str) -> None:
@@ -307,14 +322,13 @@ def begun(once: Once) -> Callable[..., Path]:
     Its pages of chips hold what is predicted of the model that most tests run.
     """
 
-    def begin(out: Path, base_url: str | None = None) -> Path:
-        def make(folder: Path) -> None:
-            archived = once("one-result", lambda home: accept(home, statement()))
-            small_build([archived], folder, base_url)
+    def make(folder: Path) -> None:
+        archived = once("one-result", lambda home: accept(home, statement()))
+        small_build([archived], folder)
 
-        name = hashlib.sha256(str(base_url).encode()).hexdigest()[:8]
+    def begin(out: Path) -> Path:
         if not out.exists():
-            shutil.copytree(once(f"begun-{name}", make), out)
+            shutil.copytree(once("begun", make), out)
         return out
 
     return begin
@@ -327,10 +341,8 @@ def quick_build(begun: Callable[..., Path]) -> Build:
     That this is the build from nothing is tested in `output/test_build`.
     """
 
-    def run(
-        folders: Sequence[Path], out: Path, base_url: str | None = None, **more: Any
-    ) -> BuildReport:
-        report = small_build(folders, begun(out, base_url), base_url, **more)
+    def run(folders: Sequence[Path], out: Path, **more: Any) -> BuildReport:
+        report = small_build(folders, begun(out), **more)
         for place, *_ in os.walk(out / "logs", topdown=False):
             with suppress(OSError):  # it holds a file
                 Path(place).rmdir()  # the one result's log left its folders
@@ -393,6 +405,18 @@ def published(once: Once) -> Path:
     return once("published", lambda out: build([PUBLIC], out, BASE_URL, others=[DATA]))
 
 
+class Host(_Quiet):
+    """Serves as the preview does, and lets a browser keep scripts and styles, as any host does.
+
+    A page asks for twenty of them, which were a third of what it takes to open one.
+    """
+
+    def end_headers(self) -> None:
+        if "/assets/" in self.path:
+            self.send_header("Cache-Control", "max-age=3600")
+        super().end_headers()
+
+
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
     """Return a function that serves a folder and gives its address."""
@@ -400,7 +424,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
     @cache
     def start(folder: Path) -> str:
-        listening = server(folder, 0)
+        listening = ThreadingHTTPServer(("127.0.0.1", 0), partial(Host, directory=str(folder)))
         running.append(listening)
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{listening.server_port}/"

@@ -16,7 +16,7 @@ from results.archive import archive
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.statement import strict_json
-from tests.site.conftest import MLPERF, SIGNER, accept, few_models, statement, unchecked
+from tests.site.conftest import BASE_URL, MLPERF, SIGNER, accept, few_models, statement, unchecked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SECRET = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"
 OTHER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(b"8" * 32))
+ADDRESS = ("--base-url", BASE_URL)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def built(fenmark, begun, tmp_path):
     def run(*folders: Path) -> tuple[int, dict[str, Any], dict[str, bytes]]:
         named = [part for folder in folders for part in ("--results", folder)]
         with few_models():
-            done = fenmark("site", *named, "--out", begun(tmp_path / "out"), "--json")
+            done = fenmark("site", *named, "--out", begun(tmp_path / "out"), *ADDRESS, "--json")
         assert "Traceback" not in done.stderr
         everything = [*(tmp_path / "out").rglob("*")]
         assert all(path.is_file() or path.is_dir() for path in everything)
@@ -104,7 +105,7 @@ def test_the_terminal_names_and_counts_what_is_left_out_in_one_line_each(
     for number in range(30):
         (home / "log" / f"\x1b[31m{number}\n.html").write_text("")
     with few_models():
-        done = fenmark("site", "--results", home, "--out", begun(tmp_path / "out"))
+        done = fenmark("site", "--results", home, "--out", begun(tmp_path / "out"), *ADDRESS)
     assert done.returncode == 0
     lines = [line for line in done.stdout.splitlines() if "left out" in line]
     assert len(lines) == 21
@@ -363,7 +364,7 @@ def test_what_came_with_a_site_is_neither_written_through_nor_believed(
     (out / "index.html").symlink_to(outside / "precious")
     (out / ".404.html.partial").symlink_to(outside / "precious")
     with few_models():
-        assert fenmark("site", "--results", home, "--out", out).returncode == 0
+        assert fenmark("site", "--results", home, "--out", out, *ADDRESS).returncode == 0
     assert (outside / "precious").read_text() == "years of work"
     assert not (out / "index.html").is_symlink()
     (out / "badges").rename(out / "gone")

@@ -217,7 +217,7 @@ def test_times_of_entries():
 def view(tmp_path_factory, home) -> Path:
     """The board of a day as a site."""
     out = tmp_path_factory.mktemp("past-site") / "as-of/2026-11-24"
-    small_build([home], out, BASE_URL, moment=Moment.read("2026-11-24"))
+    small_build([home], out, moment=Moment.read("2026-11-24"))
     return out
 
 

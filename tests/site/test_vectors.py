@@ -20,6 +20,7 @@ from results.statement import strict_json
 from suites.base.errors import UserError
 from tests.results.test_vectors import KNOWN, lay
 from tests.results.vectors import HOME, LOG, ORIGIN, VECTORS, stated
+from tests.site.conftest import JUDGE_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,26 +36,20 @@ FOLDER = ORIGIN.rpartition("/")[2]
 # What the script fetches comes from the files of a vector, or else from those of every site: three
 # thousand requests would say no more of it, and `pages/test_verify` makes them.
 SERVE = """(common) => {
+  const decoded = new Map(
+    Object.entries(common).map(([path, data]) => [path, Uint8Array.fromBase64(data)]),
+  );
   globalThis.fetch = async (address) => {
-    const data = globalThis.files[address] ?? common[address];
-    if (data === undefined) return new Response(null, { status: 404 });
-    return new Response(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)));
+    const data = globalThis.files[address];
+    const bytes = data === undefined ? decoded.get(address) : Uint8Array.fromBase64(data);
+    return new Response(bytes ?? null, { status: bytes ? 200 : 404 });
   };
 }"""
-# Start the page's script once more, for another result on another site, and wait for its verdict.
-# To load page, styles and the other scripts two hundred times would say no more.
 CHECK = """async ([files, known, statement, once]) => {
   globalThis.files = files;
   const page = document.querySelector(".verify");
   Object.assign(page.dataset, { root: "", known });
-  history.replaceState(null, "", `?statement=${statement}`);
-  const verdict = page.querySelector(".verdict");
-  verdict.className = "verdict";
-  const given = new Promise((resolve) => new MutationObserver(() => {
-    if (verdict.matches(".good, .bad")) resolve();
-  }).observe(verdict, { attributes: true }));
-  await import(`${document.querySelector(".verify ~ script").src}?${once}`);
-  await given;
+  const verdict = await (JUDGE_AGAIN)(statement, once);
   const bad = page.querySelector("[data-step].bad");
   return {
     good: verdict.matches(".good"),
@@ -64,7 +59,7 @@ CHECK = """async ([files, known, statement, once]) => {
     rules: [...page.querySelectorAll(".flags li")].map((one) => one.dataset.rule),
     differing: [...page.querySelectorAll(".flags [data-differs]")].map((one) => one.dataset.rule),
   };
-}"""
+}""".replace("JUDGE_AGAIN", JUDGE_AGAIN)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +16,7 @@ from results.proof.ledger import Ledger
 from results.proof.receipt import result_entry
 from results.statement import strict_json
 from results.statement.statement import Statement
-from tests.site.conftest import SIGNER, accept, statement, unchecked
+from tests.site.conftest import JUDGE_AGAIN, SIGNER, accept, statement, unchecked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,9 +60,17 @@ def verdict(page: Page, base: str, digest: str) -> str:
     return page.locator(".verdict").inner_text()
 
 
-@pytest.mark.parametrize("index", [0, 255, 256, 258])
-def test_entries_in_full_and_partial_tiles_verify(tab, serve, long_site, index):
-    assert "Verified" in verdict(tab, serve(long_site), places(long_site)[index])
+def verdict_again(page: Page, digest: str) -> str:
+    """Have the page that is open judge another result, or the same with other files."""
+    given = f"async ([statement, once]) => (await ({JUDGE_AGAIN})(statement, once)).innerText"
+    return str(page.evaluate(given, [digest, uuid4().hex]))
+
+
+def test_entries_in_full_and_partial_tiles_verify(tab, serve, long_site):
+    entries = places(long_site)
+    assert "Verified" in verdict(tab, serve(long_site), entries[0])
+    for index in (255, 256, 258):
+        assert "Verified" in verdict_again(tab, entries[index]), index
 
 
 # What only a site has: an archive's own files are changed in `tests/results/vectors.py`. The file
