@@ -74,6 +74,14 @@ LAWS = (
     ),
     Law(
         name="latency-order",
+        formula="(1 − q) × p_q ≤ mean ≤ 10 × the highest percentile; |mean − median| ≤ standard "
+        "deviation; least ≤ mean ≤ most",
+        source="Markov's inequality; a mean and its median lie within a standard deviation",
+        tolerance="2%",
+        find=order.means_lie_among_their_quantiles,
+    ),
+    Law(
+        name="latency-order",
         formula="TTFT ≤ TTFO ≤ end-to-end, and service ≤ end-to-end, at each percentile; "
         "(OSL − 1) × TPOT ≤ end-to-end ≤ TTFT + (OSL − 1) × TPOT",
         source="a request's time is that of its first token and of its steps",

@@ -25,6 +25,7 @@ __all__ = [
     "good_requests_are_requests",
     "interactivity_is_the_pace",
     "latencies_contain_each_other",
+    "means_lie_among_their_quantiles",
     "more_work_takes_no_less",
     "percentiles_are_ordered",
     "values_lie_in_their_interval",
@@ -32,6 +33,8 @@ __all__ = [
 
 # Rounding of published figures; a quantile by interpolation is not a sample.
 _ROUNDED = 1.02
+# A mean beyond its highest percentile by more is of another unit.
+_TAIL = 10.0
 # Published lengths are what was asked for: answers may be shorter by a fifth.
 _ASKED_FOR = 1.35
 # Means of sums are sums of means; medians are not, by this much at most where neighbours differ.
@@ -107,6 +110,43 @@ def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[CheckedFigure]
             if p < q:
                 reason = f"p{p:g} is {{left}}, above p{q:g} at {{right}}"
                 yield at_most(place_of(lower), lower.value, upper.value, reason)
+
+
+def means_lie_among_their_quantiles(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
+    """A share 1 − q is at least p_q (Markov); a median lies within a deviation of its mean."""
+    for point in claim.points:
+        for (metric, rank), mean in point.figures.items():
+            if rank == "mean" and mean.value > 0:
+                yield from _among(point, metric, mean)
+
+
+def _among(point: ClaimedPoint, metric: str, mean: Measurement) -> Iterator[CheckedFigure]:
+    where, ranks = place_of(mean), point.ranks(metric)
+    for rank, item in ranks.items():
+        reason = f"p{rank:g} alone makes the mean {{left}} at least, it is {{right}}"
+        bound = item.value * (1 - rank / 100)
+        yield at_most(where, bound, mean.value * _ROUNDED, reason)
+    if ranks:
+        highest = max(item.value for item in ranks.values())
+        reason = "the mean is {left}, its highest percentile allows {right}"
+        yield at_most(where, mean.value, highest * _TAIL, reason)
+    told = {
+        str(item.labels.get("statistic")): item.value
+        for item in point.items
+        if item.metric == metric
+    }
+    if "std" in told and 50.0 in ranks:
+        median = ranks[50.0].value
+        reason = "mean and median are {left} apart, the standard deviation allows {right}"
+        apart = abs(mean.value - median)
+        most_apart = told["std"] * _ROUNDED + (_ROUNDED - 1) * median
+        yield at_most(where, apart, most_apart, reason)
+    if "min" in told:
+        reason = "the mean is {right}, the least is {left}"
+        yield at_most(where, told["min"], mean.value * _ROUNDED, reason)
+    if "max" in told:
+        reason = "the mean is {left}, the most is {right}"
+        yield at_most(where, mean.value, told["max"] * _ROUNDED, reason)
 
 
 def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[CheckedFigure]:

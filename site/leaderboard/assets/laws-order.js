@@ -4,7 +4,7 @@
 
 import { Real } from "./json.js";
 import { member } from "./laws-claim.js";
-import { atMost, general, held } from "./laws-held.js";
+import { atMost, general, held, said } from "./laws-held.js";
 
 /** @import { Claim, Figure, Point, Rank } from "./laws-claim.js" */
 
@@ -32,6 +32,43 @@ export function* percentilesAreOrdered(claim) {
       const reason = `p${p} is {left}, above p${q} at {right}`;
       yield atMost(lower.item.where, lower.item.value, upper.item.value, reason);
     }
+}
+
+/** A share 1 − q of all is at least p_q (Markov), and the median within a deviation of the mean.
+ * @param {Claim} claim */
+export function* meansLieAmongTheirQuantiles({ points, by }) {
+  for (const point of points)
+    for (const [metric, rank, mean] of point.ranked)
+      if (rank === "mean" && mean.value > 0) yield* among(point, metric, mean, by.order);
+}
+
+/** @param {Point} point @param {string} metric @param {Figure} mean @param {Record<string, any>} by */
+function* among(point, metric, mean, { ROUNDED, TAIL }) {
+  const [{ where, value }, ranks] = [mean, point.ranks(metric)];
+  for (const [rank, item] of ranks) {
+    const reason = `p${general(rank)} alone makes the mean {left} at least, it is {right}`;
+    yield atMost(where, item.value * (1 - rank / 100), value * ROUNDED, reason);
+  }
+  if (ranks.size) {
+    const highest = Math.max(...[...ranks.values()].map((item) => item.value));
+    const beyond = "the mean is {left}, its highest percentile allows {right}";
+    yield atMost(where, value, highest * TAIL, beyond);
+  }
+  /** @type {Map<string, number>} */
+  const told = new Map();
+  for (const item of point.items)
+    if (item.metric === metric) told.set(said(item.labels.statistic), item.value);
+  const [spread, least, most] = ["std", "min", "max"].map((name) => told.get(name));
+  const median = ranks.get(50)?.value;
+  if (spread !== undefined && median !== undefined) {
+    const reason = "mean and median are {left} apart, the standard deviation allows {right}";
+    const mostApart = spread * ROUNDED + (ROUNDED - 1) * median;
+    yield atMost(where, Math.abs(value - median), mostApart, reason);
+  }
+  if (least !== undefined)
+    yield atMost(where, least, value * ROUNDED, "the mean is {right}, the least is {left}");
+  if (most !== undefined)
+    yield atMost(where, value, most * ROUNDED, "the mean is {left}, the most is {right}");
 }
 
 /** End-to-end = TTFT + TPOT × (OSL − 1) of each request, so that quantiles dominate.
