@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
+from suites.engines.child_engine import ChildEngine
 from suites.engines.process import EngineProcess, is_healthy
 from suites.engines.weights import Weights, generate, read
 from suites.models import load
@@ -77,11 +78,10 @@ def usable_cpus() -> list[int]:
         return list(range(os.cpu_count() or 1))
 
 
-class LlamaCpp:
-    """A running llama.cpp server: use as a context manager.
+class LlamaCpp(ChildEngine):
+    """A llama.cpp server.
 
     Attributes:
-        url: base URL, such as "http://127.0.0.1:34567".
         weights, settings: what it runs.
     """
 
@@ -89,9 +89,8 @@ class LlamaCpp:
 
     def __init__(self, weights: Weights, settings: Settings, *, model: str) -> None:
         """Describe the engine; entering the context starts it."""
+        super().__init__()
         self.weights, self.settings, self.model = weights, settings, model
-        self.url = ""
-        self._process: EngineProcess | None = None
 
     @classmethod
     def for_model(
@@ -116,35 +115,20 @@ class LlamaCpp:
         file = read(weights) if weights else generate(load(sizes), cache, seed=seed)
         return cls(file, settings, model=model)
 
-    def __enter__(self) -> Self:
+    def _launch(self) -> EngineProcess:
         spec = json.dumps({"model": str(self.weights.path), "flags": self.settings.flags()})
         command = [sys.executable, "-m", "suites.engines.llamacpp_server", "--settings", spec]
-        self._process = EngineProcess(command, name=self.name, ready_within_s=_READY_WITHIN_S)
-        try:
-            self.url = str(self._process.ready()["url"])
-            self._check_health()
-        except BaseException:
-            self._process.stop()
-            raise
-        return self
+        return EngineProcess(command, name=self.name, ready_within_s=_READY_WITHIN_S)
 
-    def __exit__(self, *_: object) -> None:
-        if self._process:
-            self._process.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id, for its memory and CPU time."""
-        return self._process.pid if self._process else 0
-
-    def check_alive(self) -> None:
-        """Raise with the log's last lines if the server has ended.
-
-        Raises:
-            CheckError: it has.
-        """
-        if self._process:
-            self._process.check_alive()
+    def _wait_for(self, process: EngineProcess) -> None:
+        super()._wait_for(process)
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while time.monotonic() < deadline:
+            process.check_alive()
+            if is_healthy(self.url, "/health"):
+                return
+            time.sleep(0.05)
+        raise process.failure(f"not healthy within {_READY_WITHIN_S:.0f} s")
 
     def describe(self) -> dict[str, Any]:
         """Fields of `results.statement.statement.Engine`."""
@@ -157,14 +141,3 @@ class LlamaCpp:
             "precision": self.weights.precision,
             "flags": {**self.settings.flags(), **self.weights.facts()},
         }
-
-    def _check_health(self) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_S
-        process = self._process
-        while process and time.monotonic() < deadline:
-            process.check_alive()
-            if is_healthy(self.url, "/health"):
-                return
-            time.sleep(0.05)
-        if process:
-            raise process.failure(f"not healthy within {_READY_WITHIN_S:.0f} s")

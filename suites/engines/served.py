@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from suites.engines.child_engine import ChildEngine
 from suites.engines.hf_folder import generate_folder, read_folder
 from suites.engines.llamacpp import usable_cpus
 from suites.engines.process import EngineProcess
@@ -48,11 +49,10 @@ class EngineChoice:
     image: str | None = None
 
 
-class ServedEngine:
-    """A running engine: use as a context manager.
+class ServedEngine(ChildEngine):
+    """An engine started as its template says.
 
     Attributes:
-        url: base URL, such as "http://127.0.0.1:34567".
         template: its template.
     """
 
@@ -73,6 +73,7 @@ class ServedEngine:
             context: tokens of one request, prompt and output.
             threads: compute threads on a CPU.
         """
+        super().__init__()
         self.template, self.device = chosen(choice.engine)
         self.weights, self.choice, self.model = weights, choice, model
         self._values: dict[str, Any] = {
@@ -85,9 +86,6 @@ class ServedEngine:
             "threads": threads,
             "chips": list(range(choice.parallel.get("tp", 1))),
         }
-        self.url = ""
-        self._said: dict[str, Any] = {}
-        self._process: EngineProcess | None = None
 
     @classmethod
     def for_model(
@@ -110,7 +108,7 @@ class ServedEngine:
         folder = read_folder(weights) if weights else generate_folder(load(named), cache, seed=seed)
         return cls(folder, choice, model=model, **sizes)
 
-    def __enter__(self) -> Self:
+    def _launch(self) -> EngineProcess:
         spec = {
             "engine": self.template.id,
             "device": self.device,
@@ -120,38 +118,18 @@ class ServedEngine:
             "flags": list(self.choice.flags),
             "speculation": dict(self.choice.speculation),
         }
-        self._process = EngineProcess(
+        return EngineProcess(
             [sys.executable, "-m", "suites.engines.launch", "--spec", json.dumps(spec)],
             name=self.template.name,
             ready_within_s=self.template.ready_within_s,
             stop_within_s=self.template.stop_within_s + _LAUNCHER_S,
         )
-        try:
-            self._said = self._process.ready()
-        except BaseException:
-            self._process.stop()
-            raise
-        self.url = str(self._said["url"])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process:
-            self._process.stop()
-
-    def check_alive(self) -> None:
-        """Raise with the log's last lines if the engine has ended.
-
-        Raises:
-            CheckError: it has.
-        """
-        if self._process:
-            self._process.check_alive()
 
     def describe(self) -> dict[str, Any]:
         """Fields of `results.statement.statement.Engine`."""
         return {
             "name": self.template.name,
-            "version": self._said["version"],
+            "version": self._greeting["version"],
             "model": self.model,
             "weights_sha256": self.weights.sha256,
             "weights": self.weights.kind,
@@ -171,7 +149,7 @@ class ServedEngine:
 
     def _flags(self) -> dict[str, str | bool]:
         """The command line as pairs, without what only names places on this machine."""
-        words = [str(word) for word in self._said["arguments"]]
+        words = [str(word) for word in self._greeting["arguments"]]
         flags: dict[str, str | bool] = {}
         for word, following in zip(words, [*words[1:], "--"], strict=True):
             if not word.startswith("-") or word in {"-m", *_PLACES}:
@@ -181,5 +159,5 @@ class ServedEngine:
                 value = following
             if str(self.weights.path) not in value:
                 flags[name] = value[:256] or True
-        environment: dict[str, str] = self._said["environment"]
+        environment: dict[str, str] = self._greeting["environment"]
         return flags | environment
