@@ -26,6 +26,7 @@ __all__ = [
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _USUAL_HEAD_END = b"\r\n\r\n"
+_MOST_USUAL_BYTES = 4096
 _NOT_BLANK = re.compile(rb"[^\r\n]")  # found by C: a server may send a flood of empty lines
 _LINE_END = re.compile(rb"\r?\n")
 # How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
@@ -99,8 +100,9 @@ def read_head(raw: bytes) -> Head | None:
     Raises:
         MalformedError: this is not an HTTP response, or its head has no end.
     """
-    # Nearly all answers of a load have the same head, which is read once.
-    end = raw.find(_USUAL_HEAD_END) if raw.startswith(_HTTP) else -1
+    # Nearly all answers of a load have the same short head, which is read once.
+    begins = raw.startswith(_HTTP)
+    end = raw.find(_USUAL_HEAD_END, 0, _MOST_USUAL_BYTES) if begins else -1
     usual = _usual_head(raw[: end + len(_USUAL_HEAD_END)]) if end > 0 else None
     return usual or _final_head(raw)
 

@@ -227,7 +227,8 @@ def _look(leader: int, over: threading.Event, largest: list[int]) -> None:
     Going through all processes takes milliseconds. A client that was kept from its core for them
     saw what had come meanwhile late, so this thread takes what others leave of one.
     """
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     while not over.wait(_LOOK_EVERY_S):
         total = 0
         for process in _tree(leader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import replace
@@ -37,6 +38,13 @@ def test_ours_and_the_plain_one_are_held_against_what_was_sent(tmp_path, monkeyp
         assert result.cpu_ms_per_1000_events > 0
         assert result.start_s > 0
         assert result.ttft_error_p50 > 0
+
+
+def test_a_client_that_shared_its_core_was_kept_from_it(tmp_path):
+    code = "import os, time; os.fork()\nwhile time.process_time() < 0.05: pass"
+    core = str(min(os.sched_getaffinity(0)))
+    shared = compare._watched(["taskset", "-c", core, sys.executable, "-c", code], tmp_path, {})
+    assert (shared.problem, shared.waited_s > 0.001) == ("", True)
 
 
 def test_the_emitters_log_holds_what_it_sent(tmp_path):
