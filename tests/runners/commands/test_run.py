@@ -160,7 +160,8 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_pat
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        # Python takes bytecode that was cut short for whole, and every later process would read it.
+        env=environment | {"PYTHONDONTWRITEBYTECODE": "1"},
         cwd=tmp_path,
         # The kernel refuses to write more, as it does on a full disk.
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
