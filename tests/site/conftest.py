@@ -261,12 +261,10 @@ def few_models() -> Iterator[None]:
         yield
 
 
-def small_build(
-    folders: Sequence[Path], out: Path, base_url: str = BASE_URL, **more: Any
-) -> BuildReport:
+def small_build(folders: Sequence[Path], out: Path, **more: Any) -> BuildReport:
     """Build a site that shows few models, at the address of all others: shells are of one."""
     with few_models():
-        return build(folders, out, base_url, **more)
+        return build(folders, out, BASE_URL, **more)
 
 
 def look(page: Page, address: str) -> None:

@@ -143,8 +143,10 @@ def test_every_page_kind_would_pass_an_audit(browser, base, audited, lang, width
     context.add_init_script(WATCH)
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    # What comes late moves what stands: every page is opened as by who was never here before.
-    context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+    # What comes late moves what stands: every page is opened as by somebody new.
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send("Network.setCacheDisabled", {"cacheDisabled": True})
     complaints: list[str] = []
     page.on("console", lambda m: m.type in {"error", "warning"} and complaints.append(m.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -61,7 +61,7 @@ def verdict(page: Page, base: str, digest: str) -> str:
 
 
 def verdict_again(page: Page, digest: str) -> str:
-    """Have the page that is open judge another result, or the same with other files."""
+    """Have the page that is open judge another result."""
     given = f"async ([statement, once]) => (await ({JUDGE_AGAIN})(statement, once)).innerText"
     return str(page.evaluate(given, [digest, uuid4().hex]))
 
