@@ -147,12 +147,14 @@ def _has_usual_end(reads: Sequence[bytes]) -> bool:
 
 def _last(reads: Sequence[bytes]) -> bytes:
     """The last few kilobytes."""
-    tail = b""
+    taken: list[bytes] = []
+    size = 0
     for read in reversed(reads):
-        tail = read + tail
-        if len(tail) >= _TAIL_BYTES:
+        taken.append(read)
+        size += len(read)
+        if size >= _TAIL_BYTES:
             break
-    return tail[-_TAIL_BYTES:]
+    return b"".join(reversed(taken))[-_TAIL_BYTES:]
 
 
 def dechunk(raw: bytes, start: int) -> tuple[bytes, Places, bool]:
