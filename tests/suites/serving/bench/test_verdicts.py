@@ -44,8 +44,9 @@ def test_a_figure_that_is_not_the_truth_is_called_wrong(lie):
 
 
 def test_all_of_them_are_summed_up_in_one_line(monkeypatch):
-    assert f"{len(BEHAVIOURS)} behaviours" in summed_up()
-    assert summed_up().endswith("0 wrong and valid (met: none wrong)")
+    told = summed_up()
+    assert f"{len(BEHAVIOURS)} behaviours" in told
+    assert told.endswith("0 wrong and valid (met: none wrong)")
     lies = (BEHAVIOURS[0], replace(BEHAVIOURS[0], ttft_ms=40.0))
     monkeypatch.setattr(verdicts, "BEHAVIOURS", lies)
     told = "2 behaviours of servers: 1 right, 0 void, 0 refused, 1 wrong and valid"
