@@ -31,8 +31,8 @@ FENMARK = get_command(cli.app())
 
 def words(line):
     """The arguments of one command, as a shell would split it, up to its end or a comment."""
-    found = itertools.takewhile(lambda word: word[0] not in "|&;<>()#", WORD.findall(line))
-    return [word.strip("'\"") for word in found]
+    taken = itertools.takewhile(lambda word: word[0] not in "|&;<>()#", WORD.findall(line))
+    return [word.strip("'\"") for word in taken]
 
 
 def sessions():
@@ -65,7 +65,7 @@ def in_blocks(page):
 def in_sentences(page):
     """Calls, whole or in part, within prose and tables."""
     prose = FENCED.sub("", page.read_text(encoding="utf-8"))
-    return list(calls("\n".join(one.replace("\n", " ") for one in QUOTED.findall(prose))))
+    return list(calls("\n".join(quoted.replace("\n", " ") for quoted in QUOTED.findall(prose))))
 
 
 SESSIONS = sessions()
@@ -104,7 +104,9 @@ def test_commands_named_in_a_sentence_exist_with_their_options(page):
         except UsageError as error:
             wrong.append((arguments, error.format_message()))
             continue
-        known = {"--help"}.union(*(one.opts + one.secondary_opts for one in verb.params))
+        known = {"--help"}.union(
+            *(parameter.opts + parameter.secondary_opts for parameter in verb.params)
+        )
         # A quoted word with a blank in it is another program's option, handed through.
         options = {word.partition("=")[0] for word in rest if re.match(r"--\S+$", word)}
         wrong += [(arguments, f"no option {option}") for option in options - known]

@@ -32,8 +32,8 @@ def sock(path):
     here = Path.cwd()
     os.chdir(path.parent)  # the name of a socket is short
     try:
-        with socket.socket(socket.AF_UNIX) as one:
-            one.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
     finally:
         os.chdir(here)
 
@@ -199,25 +199,25 @@ def test_one_broken_file_of_an_archive_hides_no_other(told, public, sound, name,
     for verb in VERBS:
         if verb not in sound:
             sound[verb] = told(verb)
-    assert [said.returncode for said in sound.values()] == [0, 0, 0]
+    assert [done.returncode for done in sound.values()] == [0, 0, 0]
     ODD[odd](public / name)
     try:
         # `verify` and `show` take signed results alone.
-        said = {verb: told(verb) for verb in (["cost"] if name.startswith("x.") else VERBS)}
+        by_verb = {verb: told(verb) for verb in (["cost"] if name.startswith("x.") else VERBS)}
     finally:
         shutil.rmtree(public / name) if odd == "folder" else (public / name).unlink()
     broken = Path(name).name
-    cost = said.pop("cost")
+    cost = by_verb.pop("cost")
     assert (cost.returncode, cost.stdout) == (1, sound["cost"].stdout)
     assert "left out broken files: 1" in cost.stderr
     assert broken in cost.stderr.splitlines()[0]
-    if not said:
+    if not by_verb:
         return
-    assert (said["show"].returncode, said["show"].stdout) == (1, sound["show"].stdout)
-    assert broken in said["show"].stderr.splitlines()[0]
-    assert said["verify"].returncode == 1
-    assert said["verify"].stdout.count("ok ") == sound["verify"].stdout.count("ok ") > 0
-    assert broken in said["verify"].stdout
+    assert (by_verb["show"].returncode, by_verb["show"].stdout) == (1, sound["show"].stdout)
+    assert broken in by_verb["show"].stderr.splitlines()[0]
+    assert by_verb["verify"].returncode == 1
+    assert by_verb["verify"].stdout.count("ok ") == sound["verify"].stdout.count("ok ") > 0
+    assert broken in by_verb["verify"].stdout
 
 
 def test_broken_key_files_are_counted_and_named_for_scripts(fenmark, public, tmp_path):
@@ -226,6 +226,6 @@ def test_broken_key_files_are_counted_and_named_for_scripts(fenmark, public, tmp
         (public / "runners" / name).write_text("no key")
     told = fenmark("verify", public)
     assert "2 broken key files" in told.stdout
-    found = json.loads(fenmark("verify", public, "--json").stdout)
-    assert (found["ok"], len(found["broken_key_files"])) == (False, 2)
-    assert all(not result["problems"] for result in found["results"])
+    report = json.loads(fenmark("verify", public, "--json").stdout)
+    assert (report["ok"], len(report["broken_key_files"])) == (False, 2)
+    assert all(not result["problems"] for result in report["results"])

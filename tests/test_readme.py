@@ -57,5 +57,5 @@ def test_every_local_link_leads_somewhere(page):
 def test_every_verb_has_help_with_an_example():
     app = cli.app()
     for verb in cli.Verbs():
-        said = CliRunner().invoke(app, [verb, "--help"]).output
-        assert f"fenmark {verb}" in said.split("Usage:")[1].partition("\n")[2], verb
+        output = CliRunner().invoke(app, [verb, "--help"]).output
+        assert f"fenmark {verb}" in output.split("Usage:")[1].partition("\n")[2], verb

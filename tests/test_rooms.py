@@ -92,13 +92,13 @@ FOLDERS = {
 @cache
 def modules():
     """Module -> its file, of all rooms."""
-    found = {}
+    by_name = {}
     for room, (home, _) in ROOMS.items():
         for path in sorted((ROOT / home).rglob("*.py")):
             parts = path.relative_to(ROOT / home).with_suffix("").parts
             name = ".".join((room, *parts)).removesuffix(".__init__")
-            found[name] = path
-    return found
+            by_name[name] = path
+    return by_name
 
 
 def folder_of(module):
@@ -126,11 +126,11 @@ def module_of(name):
 @cache
 def arrows():
     """Module -> modules of ours that it imports."""
-    found = {}
+    imported = {}
     for module, path in modules().items():
         names = map(module_of, named(ast.parse(path.read_text())))
-        found[module] = {name for name in names if name} - {module}
-    return found
+        imported[module] = {name for name in names if name} - {module}
+    return imported
 
 
 @pytest.mark.parametrize("room", ROOMS)

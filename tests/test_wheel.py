@@ -59,10 +59,10 @@ def version(home, **told):
     pytest.importorskip("hatch_vcs", reason="hatch-vcs is not installed")
     command = [sys.executable, "-m", "hatchling", "version"]
     environment = {**os.environ, **told}
-    said = subprocess.run(
+    done = subprocess.run(
         command, cwd=home, check=True, capture_output=True, text=True, env=environment
     )
-    return said.stdout.strip()
+    return done.stdout.strip()
 
 
 def test_a_tag_is_the_version_and_else_it_names_the_commit(clone, tmp_path):

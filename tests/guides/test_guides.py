@@ -31,7 +31,9 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 def blocks(page):
     """All command blocks of a guide: whether it is run, and its text."""
     text = page.read_text(encoding="utf-8")
-    return [(not EXCUSE.match(one["before"]), one["commands"]) for one in BLOCK.finditer(text)]
+    return [
+        (not EXCUSE.match(block["before"]), block["commands"]) for block in BLOCK.finditer(text)
+    ]
 
 
 @pytest.fixture
@@ -95,18 +97,18 @@ def environment(clone, tmp_path, rendered, request):
 def do(page, clone, environment):
     script = PROLOGUE + "\n".join(commands for is_run, commands in blocks(page) if is_run)
     # Servers of the script hold our pipes: its output goes to files.
-    with (clone / "said.txt").open("w+") as said:
+    with (clone / "said.txt").open("w+") as output:
         done = subprocess.run(
             ["bash", "-c", script],
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
             cwd=clone,
             env=environment,
             timeout=900,
         )
-        said.seek(0)
-        text = said.read()
+        output.seek(0)
+        text = output.read()
     assert done.returncode == 0, text
     assert "Traceback" not in text, text
     return text
@@ -115,12 +117,12 @@ def do(page, clone, environment):
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_every_block_is_run_or_says_why_not(page):
     text = page.read_text(encoding="utf-8")
-    found = blocks(page)
-    assert found
-    assert len(found) == text.count("```console")
+    console_blocks = blocks(page)
+    assert console_blocks
+    assert len(console_blocks) == text.count("```console")
     assert re.search(
         r"run as (they|it) stands? by the test suite", " ".join(text.split())
-    ) or not any(run for run, _ in found)
+    ) or not any(run for run, _ in console_blocks)
 
 
 def test_no_two_guides_serve_on_one_port():
@@ -151,15 +153,17 @@ def test_a_private_leaderboard_takes_publishes_and_shows_a_repetition(clone, env
 
     published = archive.envelopes(clone / "board" / "archive")
     runs = [archive.open_result(path) for path in published]
-    first, second = sorted(runs, key=lambda one: one.predicate.run.reproduces or "")
+    first, second = sorted(runs, key=lambda run: run.predicate.run.reproduces or "")
     assert second.predicate.run.reproduces == first.digest
     assert second.keyid != first.keyid
     for name in ("options", "profile", "suites", "suite_version"):
         assert getattr(second.predicate.run, name) == getattr(first.predicate.run, name)
-    measured = [{(row.case, row.metric) for row in one.predicate.measurements} for one in runs]
+    measured = [{(row.case, row.metric) for row in run.predicate.measurements} for run in runs]
     assert measured[0] == measured[1]
     # Its challenge gave it a seed of its own; one machine confirms nothing of its own.
-    assert [one.what for one in differences(first.predicate, second.predicate)] == ["seed"]
+    assert [difference.what for difference in differences(first.predicate, second.predicate)] == [
+        "seed"
+    ]
     assert "same hardware" in text
     pages = (clone / "board" / "site" / "statements").glob("*.dsse.json")
     assert {page.name.partition(".")[0] for page in pages} == {first.digest, second.digest}

@@ -235,7 +235,7 @@ def verb():
     """Runs a verb of `fenmark keys`, or of another group; gives what it printed on stdout."""
 
     def verb(*arguments, group=keys):
-        done = CliRunner().invoke(group, [str(one) for one in arguments])
+        done = CliRunner().invoke(group, [str(argument) for argument in arguments])
         if done.exception:
             raise done.exception
         return done.stdout

@@ -16,18 +16,18 @@ _SECONDS = 3 * 60.0  # three processes of the standard profile
 
 def published(suite, engine=""):
     """The newest published result in which a suite ran, on an engine if one is named."""
-    found = [
+    documents = [
         json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
         for path in sorted(PUBLIC.iterdir())
     ]
     return max(
         (
-            one
-            for one in found
-            if suite in one["predicate"]["run"]["suites"]
-            and engine in {"", *(used["name"] for used in one["predicate"]["engines"])}
+            document
+            for document in documents
+            if suite in document["predicate"]["run"]["suites"]
+            and engine in {"", *(used["name"] for used in document["predicate"]["engines"])}
         ),
-        key=lambda one: one["predicate"]["run"]["finished_at"],
+        key=lambda document: document["predicate"]["run"]["finished_at"],
     )
 
 
@@ -83,7 +83,7 @@ def attested(**labels):
     predicate = data["predicate"]
     predicate["run"] |= {"suites": ["attested"], "profile": "quick", "options": {}}
     predicate["outputs"] = []
-    said = {
+    stated = {
         "harness": "vllm",
         "chip_in_file": "NVIDIA H100 80GB HBM3",
         "count_in_file": 1,
@@ -92,7 +92,7 @@ def attested(**labels):
     }
     predicate["measurements"] = [
         {**item, "suite": "attested", "method": "reported", "low": None, "high": None}
-        | {"case": f"vllm/x#{at}", "labels": {**item["labels"], **said, **labels}}
+        | {"case": f"vllm/x#{at}", "labels": {**item["labels"], **stated, **labels}}
         for at, streams in enumerate(_PACES, 1)
         for item in _closed(streams)
         if item["metric"] in {"ttft", "tpot", "e2e", "output_throughput", "request_throughput"}

@@ -20,7 +20,7 @@ CLOSED, OPEN = "closed/c8", "open/"
 
 
 def rules_of(data, context=None):
-    return {one.rule for one in checks.check(Statement.model_validate(data), context)}
+    return {finding.rule for finding in checks.check(Statement.model_validate(data), context)}
 
 
 def scaled(metric, factor, case="", ends=True, **labels):
@@ -47,21 +47,21 @@ def updated(metric, change, case="", **labels):
 
 
 def picked(predicate, metric, case, labels):
-    found = [
+    rows = [
         item
         for item in predicate["measurements"]
         if metric in {"", item["metric"]}
         and item["case"].startswith(case)
         and labels.items() <= item["labels"].items()
     ]
-    assert found
-    return found
+    assert rows
+    return rows
 
 
 def together(*cheats):
     def cheat(predicate):
-        for one in cheats:
-            one(predicate)
+        for change in cheats:
+            change(predicate)
 
     return cheat
 
@@ -963,8 +963,8 @@ BUSES = {
 @pytest.mark.parametrize("name", BUSES)
 def test_a_chip_is_the_one_on_the_bus(name):
     ids, broken = BUSES[name]
-    found = checks.check(read_statement(on_the_bus(*ids)))
-    assert {one.rule for one in found} == broken
+    findings = checks.check(read_statement(on_the_bus(*ids)))
+    assert {finding.rule for finding in findings} == broken
 
 
 def test_a_chip_of_no_name_is_known_by_its_bus():
@@ -1110,14 +1110,14 @@ def test_check_tells_rule_figure_formula_and_both_numbers(tmp_path):
     assert checked(path)[0] == 0
     scaled("output_throughput", 1.2, CLOSED)(data["predicate"])
     path.write_text(json.dumps(data))
-    code, said = checked(path)
-    assert (code, said["verdict"], said["flags"], said["refused"]) == (
+    code, report = checked(path)
+    assert (code, report["verdict"], report["flags"], report["refused"]) == (
         1,
         "flagged",
         ["queueing"],
         [],
     )
-    first = said["findings"][0]
+    first = report["findings"][0]
     assert first["figure"] == "closed/c8/isl512/osl128 output_throughput"
     assert "Little" not in first["formula"]
     assert "concurrency" in first["formula"]
@@ -1132,17 +1132,17 @@ def test_check_tells_rule_figure_formula_and_both_numbers(tmp_path):
 
 def test_check_says_whose_key_it_does_not_know_and_holds_the_figures_all_the_same(tmp_path):
     [sealed, *_] = honest.every_published()
-    code, said = checked(next(iter(sorted(honest.PUBLIC.iterdir()))))
-    assert (code, said["kind"], said["verdict"]) == (0, "signed result", "clean")
-    assert said["signature"].startswith("verified")
+    code, report = checked(next(iter(sorted(honest.PUBLIC.iterdir()))))
+    assert (code, report["kind"], report["verdict"]) == (0, "signed result", "clean")
+    assert report["signature"].startswith("verified")
     data = json.loads(base64.b64decode(sealed["payload"]))
     data["predicate"]["run"]["profile"] = "full"
     sealed["payload"] = base64.b64encode(json.dumps(data).encode()).decode()
     path = tmp_path / "forged.dsse.json"
     path.write_text(json.dumps(sealed))
-    code, said = checked(path)
-    assert (code, said["flags"]) == (1, ["profile"])
-    assert said["signature"].startswith("not verified")
+    code, report = checked(path)
+    assert (code, report["flags"]) == (1, ["profile"])
+    assert report["signature"].startswith("not verified")
 
 
 HEADER = (
@@ -1176,8 +1176,8 @@ def test_check_reads_what_others_publish_and_holds_it_to_the_same_laws(tmp_path,
     row, rules = ROWS[name]
     path = tmp_path / "published.csv"
     path.write_text(f"{HEADER}\n{row}\n")
-    code, said = checked(path)
-    assert (said["kind"], said["flags"], code) == ("inferencex", rules, len(rules))
+    code, report = checked(path)
+    assert (report["kind"], report["flags"], code) == ("inferencex", rules, len(rules))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[" * 10_000, '{"payload": 1', "a,b\n1,2\n", "\0"])

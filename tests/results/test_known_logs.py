@@ -44,7 +44,7 @@ def test_the_published_log_is_known():
 
 
 def test_a_known_log_is_signed_by_its_key_alone(known, home, signer, statement, tmp_path):
-    assert [one.problems for one in verification.verify(home)] == [()]
+    assert [verdict.problems for verdict in verification.verify(home)] == [()]
     thief = CryptoSigner.generate_ed25519()
     forged = entered(tmp_path / "forged", thief, statement, "run-1")
     origin, log = archive.log_origin(signer), archive.Ledger(forged / "log")
@@ -89,17 +89,17 @@ def test_two_folders_with_two_logs_of_one_name_are_refused(
     fenmark,
     quick_build,  # noqa: F811 - fixtures
 ):
-    one = entered(tmp_path / "one", signer, statement, "run-1", "run-2")
+    first = entered(tmp_path / "one", signer, statement, "run-1", "run-2")
     other = entered(tmp_path / "other", signer, statement, "run-3")
-    done = fenmark("verify", one, other)
+    done = fenmark("verify", first, other)
     assert done.returncode == 1
     assert "holds another log of the same name" in done.stderr
-    assert json.loads(fenmark("verify", one, other, "--json").stdout)["ok"] is False
-    report = quick_build([one, other], tmp_path / "site")
+    assert json.loads(fenmark("verify", first, other, "--json").stdout)["ok"] is False
+    report = quick_build([first, other], tmp_path / "site")
     [(_, why)] = report.refused
     assert "holds another log of the same name" in why
     [log] = (tmp_path / "site" / "logs").iterdir()
-    assert (log / "checkpoint").read_bytes() == (one / "log" / "checkpoint").read_bytes()
+    assert (log / "checkpoint").read_bytes() == (first / "log" / "checkpoint").read_bytes()
 
 
 def test_an_older_copy_of_a_log_is_the_same_log(

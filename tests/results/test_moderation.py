@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 UNKNOWN = "0" * 64
 
 
-def said(action, result, by, *, at=NOW, **more):
+def signed_notice(action, result, by, *, at=NOW, **more):
     """A signed notice about a result."""
     if action == "disputed":
         more.setdefault("evidence", "https://example.org/why")
@@ -64,7 +64,7 @@ def verified(tmp_path):
         done = CliRunner().invoke(command_line(), ["verify", str(tmp_path / "out"), "--json"])
         told = json.loads(done.stdout)
         assert (done.exit_code, told["ok"]) == (0, True), told
-        return {one["digest"]: one["moderation"] for one in told["results"]}
+        return {result["digest"]: result["moderation"] for result in told["results"]}
 
     return verified
 
@@ -81,7 +81,7 @@ def test_each_notice_counts_and_verify_tells_it(
         ("superseded", signer, {"newer": second}),
         ("withdrawn", signer, {}),
     ]:
-        status, answer = enter(said(action, first, by, **more))
+        status, answer = enter(signed_notice(action, first, by, **more))
         assert (status, answer["moderation"]["state"]) == (201, action)
         told = verified()
         assert told[second] is None
@@ -94,16 +94,16 @@ def test_each_notice_counts_and_verify_tells_it(
         ("withdrawn", False),
     ]
     history = told[first]["history"]
-    assert [one["action"] for one in history] == [state for state, _ in seen]
+    assert [entry["action"] for entry in history] == [state for state, _ in seen]
     assert history[2]["newer"] == second
-    assert all(one["time"] for one in history)
+    assert all(entry["time"] for entry in history)
     page = client.get("/v1/moderation", params={"limit": 3}).json()
-    assert [one["action"] for one in page["notices"]] == [state for state, _ in seen[:3]]
+    assert [entry["action"] for entry in page["notices"]] == [state for state, _ in seen[:3]]
     page = client.get("/v1/moderation", params={"cursor": page["next"]}).json()
-    assert ([one["action"] for one in page["notices"]], page["next"]) == (["withdrawn"], None)
+    assert ([entry["action"] for entry in page["notices"]], page["next"]) == (["withdrawn"], None)
     assert client.get("/v1/moderation", params={"result": second}).json()["notices"] == []
     listed = client.get("/v1/results").json()["results"]
-    assert [one["moderation"] and one["moderation"]["state"] for one in listed] == [
+    assert [result["moderation"] and result["moderation"]["state"] for result in listed] == [
         "withdrawn",
         None,
     ]
@@ -113,11 +113,13 @@ def test_of_a_removed_result_digest_and_reason_stay_and_the_rest_goes(
     known, sent, enter, verified, signer, admin, client, tmp_path, sealed
 ):
     digest, other = sent("run-1"), sent("run-2")
-    assert enter(said("withdrawn", digest, signer))[0] == 201
+    assert enter(signed_notice("withdrawn", digest, signer))[0] == 201
     verified()
     place = tmp_path / "out" / "submissions" / f"{digest}.dsse.json"
     assert place.exists()
-    removal = said("removed", digest, admin, reason="an order", keyid=signer.public_key.keyid)
+    removal = signed_notice(
+        "removed", digest, admin, reason="an order", keyid=signer.public_key.keyid
+    )
     assert enter(removal)[0] == 201
     told = verified()
     assert not place.exists()
@@ -130,7 +132,9 @@ def test_of_a_removed_result_digest_and_reason_stay_and_the_rest_goes(
     assert not place.exists()
     # Who hides a result with no removal in the log is found out as before.
     (place.parent / f"{other}.dsse.json").unlink()
-    problems = [line for one in verification.verify(tmp_path / "out") for line in one.problems]
+    problems = [
+        line for verdict in verification.verify(tmp_path / "out") for line in verdict.problems
+    ]
     assert problems == [f"{other}: logged, but its envelope is missing"]
 
 
@@ -158,7 +162,7 @@ def test_who_may_not_say_it_has_not_said_it(tmp_path, home, statement, signer, a
         keys["signer"] = other
         archive.accept(home, envelope.encode(statement("run-4")), other, signer)
     more = {"superseded": {"newer": newer}, "removed": {"keyid": signer.public_key.keyid}}
-    notice.lay(home, said(action, result, keys[by], **more.get(action, {})))
+    notice.lay(home, signed_notice(action, result, keys[by], **more.get(action, {})))
     with pytest.raises(CheckError, match=why):
         archive.enter_notices(home, signer)
 
@@ -171,24 +175,24 @@ def test_hostile_notices_count_for_nothing_and_leave_no_trace(
     keyid = signer.public_key.keyid
     future = datetime.now(UTC) + timedelta(days=2)
     cases = [
-        (said("disputed", old, stranger), 403, "no key known here"),
-        (said("withdrawn", old, admin), 422, "is not signed by the key that signed"),
-        (said("removed", old, signer, keyid=keyid), 422, "is signed by no administrator"),
-        (said("removed", old, admin, keyid=UNKNOWN), 422, "names another key"),
-        (said("withdrawn", UNKNOWN, signer), 422, "does not hold before it"),
-        (said("resolved", old, admin), 422, "there is none"),
-        (said("withdrawn", old, signer, at=future), 422, "is dated"),
-        (said("superseded", new, signer, newer=old), 422, "names as newer"),
-        (said("superseded", old, signer, newer=UNKNOWN), 422, "names as newer"),
-        (said("superseded", old, signer, newer=old), 422, "names as newer"),
+        (signed_notice("disputed", old, stranger), 403, "no key known here"),
+        (signed_notice("withdrawn", old, admin), 422, "is not signed by the key that signed"),
+        (signed_notice("removed", old, signer, keyid=keyid), 422, "is signed by no administrator"),
+        (signed_notice("removed", old, admin, keyid=UNKNOWN), 422, "names another key"),
+        (signed_notice("withdrawn", UNKNOWN, signer), 422, "does not hold before it"),
+        (signed_notice("resolved", old, admin), 422, "there is none"),
+        (signed_notice("withdrawn", old, signer, at=future), 422, "is dated"),
+        (signed_notice("superseded", new, signer, newer=old), 422, "names as newer"),
+        (signed_notice("superseded", old, signer, newer=UNKNOWN), 422, "names as newer"),
+        (signed_notice("superseded", old, signer, newer=old), 422, "names as newer"),
         (b"x" * 2**20, 413, "at most"),
         (b"{}", 400, ""),
         (b"[" * 30_000, 400, ""),
         (b"\xff\x00", 400, ""),
     ]
     for data, status, why in cases:
-        got, answer = enter(data)
-        assert (got, why in answer["detail"]) == (status, True), (answer, why)
+        code, answer = enter(data)
+        assert (code, why in answer["detail"]) == (status, True), (answer, why)
         assert "\n" not in answer["detail"]
     assert set(verified().values()) == {None}
     assert not (tmp_path / "data" / "notices").exists()
@@ -196,20 +200,20 @@ def test_hostile_notices_count_for_nothing_and_leave_no_trace(
 
 def test_what_was_said_is_not_said_again(known, sent, enter, verified, signer, admin, client):
     digest = sent("run-1")
-    dispute = said("disputed", digest, signer)
+    dispute = signed_notice("disputed", digest, signer)
     assert [enter(dispute)[0], enter(dispute)[0]] == [201, 200]
-    status, answer = enter(said("disputed", digest, signer, reason="once more"))
+    status, answer = enter(signed_notice("disputed", digest, signer, reason="once more"))
     assert (status, "second dispute" in answer["detail"]) == (422, True)
     waiting = client.get("/v1/moderation", params={"unresolved": True}).json()["notices"]
-    assert [one["notice"] for one in waiting] == [envelope.digest(dispute)]
-    assert enter(said("resolved", digest, admin))[0] == 201
+    assert [entry["notice"] for entry in waiting] == [envelope.digest(dispute)]
+    assert enter(signed_notice("resolved", digest, admin))[0] == 201
     assert client.get("/v1/moderation?unresolved=true").json()["notices"] == []
     # The same words in other bytes would open the dispute again.
     status, answer = enter(dispute + b" ")
     assert (status, "says again" in answer["detail"]) == (422, True)
-    assert enter(said("resolved", digest, admin, reason="once more"))[0] == 422
-    assert enter(said("withdrawn", digest, signer))[0] == 201
-    status, answer = enter(said("withdrawn", digest, signer, reason="once more"))
+    assert enter(signed_notice("resolved", digest, admin, reason="once more"))[0] == 422
+    assert enter(signed_notice("withdrawn", digest, signer))[0] == 201
+    status, answer = enter(signed_notice("withdrawn", digest, signer, reason="once more"))
     assert (status, "withdrawn already" in answer["detail"]) == (422, True)
     assert verified()[digest]["state"] == "withdrawn"
 
@@ -230,7 +234,9 @@ def test_what_was_said_is_not_said_again(known, sent, enter, verified, signer, a
     ],
 )
 def test_a_notice_that_says_something_else_is_one_printable_line(signer, change):
-    payload = json.loads(envelope.payload_of(said("withdrawn", UNKNOWN, signer), "a notice"))
+    payload = json.loads(
+        envelope.payload_of(signed_notice("withdrawn", UNKNOWN, signer), "a notice")
+    )
     payload["predicate"].update(change)
     with pytest.raises(UserError) as caught:
         moderation.read(envelope.sign(json.dumps(payload).encode(), signer), "a notice")
@@ -241,19 +247,19 @@ def test_a_notice_that_says_something_else_is_one_printable_line(signer, change)
 def test_a_log_that_looks_away_enters_a_notice_and_every_reader_refuses_it(home, signer):
     [place] = archive.envelopes(home)
     digest = place.name.partition(".")[0]
-    forged = said("removed", digest, CryptoSigner.generate_ed25519(), keyid=UNKNOWN)
+    forged = signed_notice("removed", digest, CryptoSigner.generate_ed25519(), keyid=UNKNOWN)
     notice.lay(home, forged)
     log = archive.Ledger(home / "log")
     entry = moderation.entry(envelope.digest(forged))
     log.append(entry, origin=log.unverified().origin, signer=signer)
     place.unlink()
-    problems = {line for one in verification.verify(home) for line in one.problems}
+    problems = {line for verdict in verification.verify(home) for line in verdict.problems}
     assert problems == {
         f"{digest}: logged, but its envelope is missing",
         f"{envelope.digest(forged)}: is signed by no administrator of this log",
     }
     shutil.rmtree(home / "notices")
-    problems = [line for one in verification.verify(home) for line in one.problems]
+    problems = [line for verdict in verification.verify(home) for line in verdict.problems]
     assert any("cannot be read" in line for line in problems)
 
 
@@ -261,10 +267,10 @@ def test_a_reader_sees_what_the_board_said_on_a_date(home, signer):
     [place] = archive.envelopes(home)
     digest = place.name.partition(".")[0]
     for action in ("disputed", "resolved", "withdrawn"):
-        notice.lay(home, said(action, digest, signer))
+        notice.lay(home, signed_notice(action, digest, signer))
         archive.enter_notices(home, signer)
     state = archive.moderated(home)[digest]
-    names = [state.before(one.index).name for one in state.notices]
+    names = [state.before(placed.index).name for placed in state.notices]
     assert [*names, state.name] == ["", "disputed", "resolved", "withdrawn"]
 
 
@@ -324,10 +330,10 @@ def test_who_took_over_a_key_speaks_for_it_and_a_stolen_one_for_nobody(
     old = runner_id(lab.public_key)
     notice.lay(tmp_path / "data", about_key("registered", lab, lab, admin))
     first = sent("run-2", lab)
-    index = enter(said("disputed", others, lab))[1]["moderation"]["history"][0]["index"]
+    index = enter(signed_notice("disputed", others, lab))[1]["moderation"]["history"][0]["index"]
     notice.lay(tmp_path / "data", about_key("registered", new, new, lab, admin, replaces=old))
-    assert enter(said("withdrawn", first, lab))[0] == 422  # it was replaced
-    assert enter(said("withdrawn", first, new))[0] == 201
+    assert enter(signed_notice("withdrawn", first, lab))[0] == 422  # it was replaced
+    assert enter(signed_notice("withdrawn", first, new))[0] == 201
     told = verified()
     assert (told[first]["state"], told[others]["state"]) == ("withdrawn", "disputed")
     notice.lay(tmp_path / "data", about_key("revoked", lab, admin, since=index))
@@ -344,8 +350,8 @@ def about_key(action, signer, *by, **more):
     runner = read_runner(text, "a key file")
     first, *rest = by
     data = envelope.sign(notice.draft(action, runner, NOW, **more), first)
-    for one in rest:
-        data = notice.countersign(data, one, "a notice")
+    for cosigner in rest:
+        data = notice.countersign(data, cosigner, "a notice")
     return data
 
 
@@ -359,7 +365,7 @@ def test_raw_samples_of_a_removed_result_go_with_it(
     name = f"{hashlib.sha256(given).hexdigest()}.json"
     verified()
     assert (tmp_path / "out" / "samples" / name).exists()
-    assert enter(said("removed", digest, admin, keyid=signer.public_key.keyid))[0] == 201
+    assert enter(signed_notice("removed", digest, admin, keyid=signer.public_key.keyid))[0] == 201
     verified()
     assert not (tmp_path / "out" / "samples" / name).exists()
     again = parcel.pack(sealed + b" ", given)  # the same words in another envelope
@@ -370,8 +376,8 @@ def test_raw_samples_of_a_removed_result_go_with_it(
 def test_what_programs_read_of_a_result_is_this(signer):
     newer, keyid = "1" * 64, signer.public_key.keyid
     told = [
-        moderation.read(said("disputed", UNKNOWN, signer, reason="odd"), "a notice"),
-        moderation.read(said("superseded", UNKNOWN, signer, newer=newer), "a notice"),
+        moderation.read(signed_notice("disputed", UNKNOWN, signer, reason="odd"), "a notice"),
+        moderation.read(signed_notice("superseded", UNKNOWN, signer, newer=newer), "a notice"),
     ]
     placed = [moderation.Placed(7, None, keyid, told[0]), moderation.Placed(9, "T", keyid, told[1])]
     common = {"result": UNKNOWN, "at": "2026-11-28T00:00:00Z", "by": keyid}
@@ -414,7 +420,7 @@ def test_what_programs_read_of_a_result_is_this(signer):
 )
 def test_who_is_unknown_to_a_log_is_told_who_may_say_it(action, more, why):
     """Of an entry that is in a log all the same."""
-    data = said(action, UNKNOWN, CryptoSigner.generate_ed25519(), **more)
+    data = signed_notice(action, UNKNOWN, CryptoSigner.generate_ed25519(), **more)
     digest = envelope.digest(data)
     stated = moderation.Moderation.of(
         [(1, json.loads(moderation.entry(digest)))],
@@ -430,8 +436,8 @@ def test_a_removed_results_owner_is_who_the_removal_names(signer, admin):
     """Its envelope is gone: nothing else says any more who may have superseded it."""
     newer, keyid = "1" * 64, signer.public_key.keyid
     notices = [
-        said("superseded", UNKNOWN, signer, newer=newer),
-        said("removed", UNKNOWN, admin, keyid=keyid),
+        signed_notice("superseded", UNKNOWN, signer, newer=newer),
+        signed_notice("removed", UNKNOWN, admin, keyid=keyid),
     ]
     by_digest = {envelope.digest(data): data for data in notices}
     results = {UNKNOWN: moderation.Logged(0, None), newer: moderation.Logged(1, keyid)}

@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LATER = "2100-01-01T00:00:00Z"
 
 
-def said(action, signer, *by, **more):
+def signed_notice(action, signer, *by, **more):
     """A notice about the signer's key, signed by each of the others."""
     about = {name: more.pop(name) for name in ("valid_until", "replaces") if name in more}
     text = runner_toml(signer.public_key, owner=more.pop("owner", "Lab"), **about)
@@ -34,8 +34,8 @@ def said(action, signer, *by, **more):
         more.setdefault("reason", "stolen")
     first, *rest = by
     data = envelope.sign(notice.draft(action, runner, NOW, **more), first)
-    for one in rest:
-        data = notice.countersign(data, one, "a notice")
+    for cosigner in rest:
+        data = notice.countersign(data, cosigner, "a notice")
     return data
 
 
@@ -69,14 +69,17 @@ def told(tmp_path):
     with Workers() as workers:
         read = archives.read([tmp_path / "out"], None, workers)
     verdicts = verification.verify(tmp_path / "out")
-    sound = {one.digest: one.tier for one in verdicts if not one.problems}
+    sound = {verdict.digest: verdict.tier for verdict in verdicts if not verdict.problems}
     assert {digest: source.tier for digest, source in read.sources.items()} == sound
-    return {one.digest: (one.tier, one.registered_by, one.problems) for one in verdicts}
+    return {
+        verdict.digest: (verdict.tier, verdict.registered_by, verdict.problems)
+        for verdict in verdicts
+    }
 
 
 def test_a_key_registers_itself_with_an_administrators_word(known, lay, sent, lab, admin, tmp_path):
     assert sent("early", lab) == "signature"
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     digest = sent("run-1", lab)
     assert told(tmp_path)[digest] == ("registered", "log", ())
 
@@ -95,7 +98,7 @@ def test_a_registration_without_all_its_words_counts_for_nothing(
     known, lay, sent, lab, admin, by, owner, why, caplog
 ):
     signers = {"lab": lab, "admin": admin, "stranger": CryptoSigner.generate_ed25519()}
-    lay(said("registered", lab, *(signers[name] for name in by), owner=owner))
+    lay(signed_notice("registered", lab, *(signers[name] for name in by), owner=owner))
     assert sent("run-1", lab) == "signature"
     assert why in caplog.text
 
@@ -103,12 +106,12 @@ def test_a_registration_without_all_its_words_counts_for_nothing(
 def test_the_logs_own_key_registers_nobody_where_administrators_are_named(
     known, lay, sent, lab, log_signer
 ):
-    lay(said("registered", lab, lab, log_signer))
+    lay(signed_notice("registered", lab, lab, log_signer))
     assert sent("run-1", lab) == "signature"
 
 
 def test_a_log_that_nobody_knows_registers_nobody(lay, sent, lab, log_signer, tmp_path):
-    lay(said("registered", lab, lab, log_signer))  # there its own key administers it
+    lay(signed_notice("registered", lab, lab, log_signer))  # there its own key administers it
     digest = sent("run-1", lab)
     publish(tmp_path / "data", tmp_path / "out")
     [verdict] = verification.verify(tmp_path / "out")
@@ -119,7 +122,7 @@ def test_a_log_that_nobody_knows_registers_nobody(lay, sent, lab, log_signer, tm
 def test_a_log_that_looks_away_enters_a_notice_and_every_reader_refuses_it(
     known, lay, sent, lab, admin, tmp_path, log_signer, signer
 ):
-    forged = said("registered", lab, lab, CryptoSigner.generate_ed25519())
+    forged = signed_notice("registered", lab, lab, CryptoSigner.generate_ed25519())
     sent("run-1", signer)
     publish(tmp_path / "data", tmp_path / "out")
     place = notice.place(tmp_path / "out", envelope.digest(forged))
@@ -128,7 +131,9 @@ def test_a_log_that_looks_away_enters_a_notice_and_every_reader_refuses_it(
     entry = notice.notice_entry(envelope.digest(forged))
     log = archive.Ledger(tmp_path / "out" / "log")
     log.extend([entry], origin=log.unverified().origin, signer=log_signer)
-    problems = [line for one in verification.verify(tmp_path / "out") for line in one.problems]
+    problems = [
+        line for verdict in verification.verify(tmp_path / "out") for line in verdict.problems
+    ]
     assert any("is signed by no administrator" in line for line in problems)
     with Workers() as workers:
         shown = archives.read([tmp_path / "out"], None, workers)
@@ -139,21 +144,23 @@ def test_a_log_that_looks_away_enters_a_notice_and_every_reader_refuses_it(
 
 
 def test_a_notice_that_was_removed_is_missed(known, lay, sent, lab, admin, tmp_path):
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     sent("run-1", lab)
     publish(tmp_path / "data", tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / "notices")
-    problems = [line for one in verification.verify(tmp_path / "out") for line in one.problems]
+    problems = [
+        line for verdict in verification.verify(tmp_path / "out") for line in verdict.problems
+    ]
     assert any("cannot be read" in line for line in problems)
 
 
 def test_a_revocation_reaches_back_to_the_entry_it_names_and_no_further(
     known, lay, sent, lab, admin, tmp_path, client
 ):
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     good, stolen = sent("run-1", lab), sent("run-2", lab)
     place = client.get(f"/v1/submissions/{stolen}").json()["index"]
-    lay(said("revoked", lab, admin, since=place))
+    lay(signed_notice("revoked", lab, admin, since=place))
     assert sent("run-3", lab) == "key-revoked"
     verdicts = told(tmp_path)
     assert verdicts[good] == ("registered", "log", ())
@@ -163,19 +170,19 @@ def test_a_revocation_reaches_back_to_the_entry_it_names_and_no_further(
 def test_an_owner_revokes_a_key_from_now_on_and_takes_nothing_back(
     known, lay, sent, lab, admin, tmp_path, caplog
 ):
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     digest = sent("run-1", lab)
-    lay(said("revoked", lab, lab, since=0))  # a thief would like to
+    lay(signed_notice("revoked", lab, lab, since=0))  # a thief would like to
     assert len(sent("run-2", lab)) == 64
     assert "takes an administrator" in caplog.text
-    lay(said("revoked", lab, lab))
+    lay(signed_notice("revoked", lab, lab))
     assert sent("run-3", lab) == "key-revoked"
     assert told(tmp_path)[digest][2] == ()
 
 
 def test_a_stranger_revokes_nothing(known, lay, sent, lab, admin, caplog):
-    lay(said("registered", lab, lab, admin))
-    lay(said("revoked", lab, CryptoSigner.generate_ed25519()))
+    lay(signed_notice("registered", lab, lab, admin))
+    lay(signed_notice("revoked", lab, CryptoSigner.generate_ed25519()))
     assert len(sent("run-1", lab)) == 64
     assert "signed neither by its key, its recovery key nor an administrator" in caplog.text
 
@@ -184,14 +191,14 @@ def test_a_stranger_revokes_nothing(known, lay, sent, lab, admin, caplog):
 def test_a_key_that_was_revoked_by_mistake_is_reinstated(
     known, lay, sent, lab, admin, tmp_path, since
 ):
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     first = sent("run-1", lab)
-    lay(said("revoked", lab, admin, since=0))
+    lay(signed_notice("revoked", lab, admin, since=0))
     assert sent("run-2", lab) == "key-revoked"
     assert told(tmp_path)[first][2] != ()
-    lay(said("reinstated", lab, lab, reason="I say so"))
+    lay(signed_notice("reinstated", lab, lab, reason="I say so"))
     assert sent("run-2", lab) == "key-revoked"
-    lay(said("reinstated", lab, admin, reason="it was another key", since=since))
+    lay(signed_notice("reinstated", lab, admin, reason="it was another key", since=since))
     second = sent("run-2", lab)
     verdicts = told(tmp_path)
     assert verdicts[second] == ("registered", "log", ())
@@ -202,22 +209,22 @@ def test_a_key_takes_over_with_the_old_ones_word_alone(
     known, lay, sent, lab, admin, tmp_path, caplog
 ):
     new, old = CryptoSigner.generate_ed25519(), runner_id(lab.public_key)
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     first = sent("run-1", lab)
-    lay(said("registered", new, new, admin, replaces=old))
+    lay(signed_notice("registered", new, new, admin, replaces=old))
     assert sent("run-2", new) == "signature"
     assert "whose key has not signed that" in caplog.text
-    lay(said("registered", new, new, lab, admin, replaces=old))
+    lay(signed_notice("registered", new, new, lab, admin, replaces=old))
     second = sent("run-2", new)
     assert sent("run-3", lab) == "key-revoked"
     verdicts = told(tmp_path)
-    assert {verdicts[one] for one in (first, second)} == {("registered", "log", ())}
+    assert {verdicts[digest] for digest in (first, second)} == {("registered", "log", ())}
 
 
 def test_a_key_is_registered_once(known, lay, sent, lab, admin, tmp_path, caplog):
-    lay(said("registered", lab, lab, admin))
+    lay(signed_notice("registered", lab, lab, admin))
     sent("run-1", lab)
-    lay(said("registered", lab, lab, admin, owner="Somebody Else"))
+    lay(signed_notice("registered", lab, lab, admin, owner="Somebody Else"))
     sent("run-2", lab)
     assert "is registered already" in caplog.text
     publish(tmp_path / "data", tmp_path / "out")
@@ -229,8 +236,8 @@ def test_a_validity_is_held_against_the_logs_time_and_not_the_statements(
 ):
     over, open_ = CryptoSigner.generate_ed25519(), lab
     # The statements say that their runs ended on 2026-11-23.
-    lay(said("registered", over, over, admin, valid_until="2026-11-24T00:00:00Z"))
-    lay(said("registered", open_, open_, admin, valid_until=LATER))
+    lay(signed_notice("registered", over, over, admin, valid_until="2026-11-24T00:00:00Z"))
+    lay(signed_notice("registered", open_, open_, admin, valid_until=LATER))
     assert sent("run-1", over) == "key-window"
     digest = sent("run-2", open_)
     assert told(tmp_path)[digest] == ("registered", "log", ())
@@ -246,7 +253,7 @@ def test_a_validity_is_held_against_the_logs_time_and_not_the_statements(
 def test_the_log_states_the_time_to_the_minute_where_a_validity_hangs_on_it_else_each_hour(
     known, lay, sent, lab, admin, tmp_path, monkeypatch, valid_until, clock, stated
 ):
-    lay(said("registered", lab, lab, admin, valid_until=valid_until))
+    lay(signed_notice("registered", lab, lab, admin, valid_until=valid_until))
     for number, time in enumerate(clock):
         moment = datetime.fromisoformat(f"2099-12-31T{time}Z")
         monkeypatch.setattr(
@@ -263,7 +270,7 @@ def test_the_log_states_the_time_to_the_minute_where_a_validity_hangs_on_it_else
 def test_a_statement_dated_back_is_out_of_its_keys_validity(
     known, lay, sent, lab, admin, tmp_path, monkeypatch
 ):
-    lay(said("registered", lab, lab, admin, valid_until="2026-11-24T00:00:00Z"))
+    lay(signed_notice("registered", lab, lab, admin, valid_until="2026-11-24T00:00:00Z"))
     with monkeypatch.context() as patch:
         patch.setattr("results.keys.identity.Runner.may_sign", lambda *_: True)  # it looks away
         digest = sent("run-1", lab)
@@ -289,24 +296,24 @@ def test_a_key_of_the_catalogue_that_ends_counts_where_a_known_log_states_the_ti
 def test_a_result_is_no_notice_and_a_notice_no_result(client, lab, sealed):
     with pytest.raises(UserError):
         notice.read(sealed(), "a result")
-    answer = client.post("/v1/submissions", content=said("registered", lab, lab))
+    answer = client.post("/v1/submissions", content=signed_notice("registered", lab, lab))
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda one: one["predicate"].pop("key_file"),
-        lambda one: one["predicate"].update(action="praised"),
-        lambda one: one["predicate"].update(distrust_from=1),
-        lambda one: one["predicate"].update(key_file="\x00"),
-        lambda one: one["predicate"].update(key_file="id = " + "[" * 60_000),
-        lambda one: one["subject"][0]["digest"].update(sha256="0" * 64),
-        lambda one: one.update(more=1),
+        lambda document: document["predicate"].pop("key_file"),
+        lambda document: document["predicate"].update(action="praised"),
+        lambda document: document["predicate"].update(distrust_from=1),
+        lambda document: document["predicate"].update(key_file="\x00"),
+        lambda document: document["predicate"].update(key_file="id = " + "[" * 60_000),
+        lambda document: document["subject"][0]["digest"].update(sha256="0" * 64),
+        lambda document: document.update(more=1),
     ],
 )
 def test_a_notice_that_says_something_else_is_one_line(lab, change):
-    payload = json.loads(envelope.payload_of(said("registered", lab, lab), "a notice"))
+    payload = json.loads(envelope.payload_of(signed_notice("registered", lab, lab), "a notice"))
     change(payload)
     with pytest.raises(UserError) as caught:
         notice.read(envelope.sign(json.dumps(payload).encode(), lab), "a notice")
@@ -328,8 +335,8 @@ def test_the_shell_registers_accepts_and_revokes(
     assert client.post("/v1/submissions", content=sealed("1", by=signer)).status_code == 201
     verb("notice", "revoked", key_file, "--reason", "lost", *data)
     assert client.post("/v1/submissions", content=sealed("2", by=signer)).status_code == 403
-    [one] = told(tmp_path).values()
-    assert one == ("registered", "log", ())
+    [verdict] = told(tmp_path).values()
+    assert verdict == ("registered", "log", ())
 
 
 def test_the_shell_hands_over_from_one_key_to_another(tmp_path, verb):
@@ -338,21 +345,21 @@ def test_the_shell_hands_over_from_one_key_to_another(tmp_path, verb):
     arguments = ("--path", tmp_path / "new.pem", "--replaces", tmp_path / "old.pem")
     made = notice.read(verb("register", *arguments, "--owner", "Lab").encode(), "printed")
     assert made.runner.replaces == runner_id(old.public_key)
-    assert all(made.signed_by([one.public_key]) for one in (old, new))
+    assert all(made.signed_by([key.public_key]) for key in (old, new))
 
 
 def test_an_archive_of_ones_own_enters_a_notice_with_its_next_result(
     home, signer, statement, admin, lab
 ):
-    data = said("revoked", signer, signer)
+    data = signed_notice("revoked", signer, signer)
     place = notice.place(home, envelope.digest(data))
     place.parent.mkdir()
     place.write_bytes(data)
     archive.accept(home, envelope.encode(statement("run-2")), signer)
-    before, after = sorted(verification.verify(home), key=lambda one: len(one.problems))
+    before, after = sorted(verification.verify(home), key=lambda verdict: len(verdict.problems))
     assert before.problems == ()
     assert "after the key" in after.problems[0]
-    unsound = said("registered", lab, admin)
+    unsound = signed_notice("registered", lab, admin)
     place.with_name(f"{envelope.digest(unsound)}.dsse.json").write_bytes(unsound)
     with pytest.raises(CheckError, match="is not signed by the key it registers"):
         archive.accept(home, envelope.encode(statement("run-3")), signer)
@@ -362,22 +369,24 @@ def test_the_api_lists_the_notices_of_the_log_a_page_at_a_time(
     known, client, lay, sent, lab, admin
 ):
     other = CryptoSigner.generate_ed25519()
-    first, second = (said("registered", one, one, admin, owner="O") for one in (lab, other))
+    first, second = (
+        signed_notice("registered", key, key, admin, owner="O") for key in (lab, other)
+    )
     for data in (first, second):
         lay(data)
         sent(f"run-{envelope.digest(data)}", lab)
-    revoked = said("revoked", lab, admin, since=2)
+    revoked = signed_notice("revoked", lab, admin, since=2)
     lay(revoked)
-    lay(said("revoked", other, lab))  # counts for nothing, and stays out
+    lay(signed_notice("revoked", other, lab))  # counts for nothing, and stays out
     sent("run-3", other)
     pages, cursor = [], "0"
     while cursor:
         page = client.get("/v1/notices", params={"limit": 2, "cursor": cursor}).json()
         pages.append(page["notices"])
         cursor = page["next"]
-    told = [one for page in pages for one in page]
+    told = [entry for page in pages for entry in page]
     assert [len(page) for page in pages] == [2, 1]
-    assert [one["digest"] for one in told] == [*map(envelope.digest, (first, second, revoked))]
+    assert [entry["digest"] for entry in told] == [*map(envelope.digest, (first, second, revoked))]
     assert told[0]["index"] < told[1]["index"] < told[2]["index"]
     assert told[0]["registered"]["id"] == runner_id(lab.public_key)
     assert (told[2]["action"], told[2]["since"], told[2]["reason"]) == ("revoked", 2, "stolen")
@@ -389,14 +398,14 @@ def test_the_api_lists_the_notices_of_the_log_a_page_at_a_time(
         ({"cursor": told[1]["index"] + 1}, [revoked]),
     ):
         answer = client.get("/v1/notices", params=filters).json()
-        assert [one["digest"] for one in answer["notices"]] == [*map(envelope.digest, wanted)]
+        assert [entry["digest"] for entry in answer["notices"]] == [*map(envelope.digest, wanted)]
     again = client.get(f"/v1/notices/{envelope.digest(first)}/envelope")
     assert again.content == first
     assert "immutable" in again.headers["cache-control"]
 
 
 def test_a_notice_that_counts_for_nothing_is_not_in_the_list(known, client, lay, sent, lab):
-    forged = said("registered", lab, lab)
+    forged = signed_notice("registered", lab, lab)
     lay(forged)
     sent("run-1", lab)
     assert client.get("/v1/notices").json() == {"notices": [], "next": None}
@@ -417,11 +426,14 @@ def test_a_page_of_notices_ends_early_where_none_fits(
     known, client, lay, sent, lab, admin, monkeypatch
 ):
     monkeypatch.setattr(notices, "_LOOKED_AT", 1)
-    first, second = said("registered", lab, lab, admin), said("revoked", lab, admin)
+    first, second = (
+        signed_notice("registered", lab, lab, admin),
+        signed_notice("revoked", lab, admin),
+    )
     for data in (first, second):
         lay(data)
         sent(f"run-{envelope.digest(data)}", lab)
     page = client.get("/v1/notices", params={"action": "revoked"}).json()
     assert (page["notices"], bool(page["next"])) == ([], True)
     page = client.get("/v1/notices", params={"action": "revoked", "cursor": page["next"]}).json()
-    assert [one["digest"] for one in page["notices"]] == [envelope.digest(second)]
+    assert [entry["digest"] for entry in page["notices"]] == [envelope.digest(second)]

@@ -190,11 +190,11 @@ def note(
 
 
 def log(entries: Sequence[bytes], **signed: Any) -> Files:
-    growth, found = tiles.Growth(), Files()
+    growth, tile_files = tiles.Growth(), Files()
     for entry in entries:
-        found |= dict(growth.add(entry))
-    found |= dict(growth.unfinished())
-    files = {f"log/{path}": content for path, content in found.items()}
+        tile_files |= dict(growth.add(entry))
+    tile_files |= dict(growth.unfinished())
+    files = {f"log/{path}": content for path, content in tile_files.items()}
     return files | {"log/checkpoint": note(entries, **signed)}
 
 
@@ -633,8 +633,8 @@ def key_files() -> Iterator[tuple[str, Vector]]:
 
 def swapped() -> Vector:
     """Somebody puts their own key in the place of everybody's and signs everything again."""
-    theirs = WITNESS.public_key.keyval["public"].encode()
-    files = {path: re.sub(rb"[0-9a-f]{64}", theirs, text) for path, text in KEYS.items()}
+    stranger = WITNESS.public_key.keyval["public"].encode()
+    files = {path: re.sub(rb"[0-9a-f]{64}", stranger, text) for path, text in KEYS.items()}
     files |= keys(WITNESS.public_key)
     data = sealed_by(WITNESS, PAYLOAD.replace(b"42.0", b"4.2"))
     files |= {**result_file(data), **log(entries_of(data), signer=WITNESS)}
@@ -687,12 +687,12 @@ def checkpoints() -> Iterator[tuple[str, Vector]]:
         files = HOME | {"log/checkpoint": note(entries, size=size)}
         step = "inclusion" if size == 2**40 else "checkpoint"
         yield f"checkpoint of a size {name}", around(step, "", files)
-    theirs = archive(
+    foreign = archive(
         GOOD, entries, signer=OTHER, origin=f"fenmark.local/{runner_id(OTHER.public_key)}"
     )
     yield (
         "another's whole log in its place",
-        around("checkpoint", "no signature verifies", theirs, seen=own),
+        around("checkpoint", "no signature verifies", foreign, seen=own),
     )
 
 
@@ -749,7 +749,7 @@ def witnesses() -> Iterator[tuple[str, Vector]]:
     entries = entries_of(GOOD, after=fillers(2))
     home, now = archive(GOOD, entries), 1_800_000_000
     own, earlier = home["log/checkpoint"], note(entries[:-1])
-    one, two = policy(1, a=WITNESS, b=OTHER), policy(2, a=WITNESS, b=OTHER)
+    either, both = policy(1, a=WITNESS, b=OTHER), policy(2, a=WITNESS, b=OTHER)
 
     def line(of: bytes = own, by: CryptoSigner = WITNESS, name: str = "a", at: int = now) -> bytes:
         return cosignature.cosign(of, f"w.example/{name}", by, at)
@@ -768,37 +768,37 @@ def witnesses() -> Iterator[tuple[str, Vector]]:
         checkpoint.Checkpoint(origin="w.example/a", size=1, root=bytes(32)), WITNESS
     )
     cases: dict[str, tuple[cosignature.Policy, bytes, tuple[str, str]]] = {
-        "by its witness": (one, own + line(), ("", "")),
-        "by its witness, in the year 1970": (one, own + line(at=0), ("", "")),
-        "by both witnesses": (two, own + line() + line(by=OTHER, name="b"), ("", "")),
-        "by a stranger too": (one, own + line(by=LAB, name="c") + line(), ("", "")),
-        "when it was shorter": (one, earlier + line(earlier), ("", "")),
-        "by nobody": (one, own, few),
-        "by one witness of two": (two, own + line(), fewer),
-        "by one witness twice": (two, own + line() + line(at=now + 1), fewer),
-        "by a witness under another's name": (one, own + line(name="b"), few),
-        "by another in a witness's name": (one, own + line(by=OTHER), few),
+        "by its witness": (either, own + line(), ("", "")),
+        "by its witness, in the year 1970": (either, own + line(at=0), ("", "")),
+        "by both witnesses": (both, own + line() + line(by=OTHER, name="b"), ("", "")),
+        "by a stranger too": (either, own + line(by=LAB, name="c") + line(), ("", "")),
+        "when it was shorter": (either, earlier + line(earlier), ("", "")),
+        "by nobody": (either, own, few),
+        "by one witness of two": (both, own + line(), fewer),
+        "by one witness twice": (both, own + line() + line(at=now + 1), fewer),
+        "by a witness under another's name": (either, own + line(name="b"), few),
+        "by another in a witness's name": (either, own + line(by=OTHER), few),
         "by another under a witness's key hash": (
-            one,
+            either,
             own + written(good[:4] + blob(line(by=OTHER))[4:]),
             few,
         ),
-        "with another time": (one, own + written(later), few),
-        "with the line of an earlier size": (one, own + line(earlier), few),
-        "with a line cut short": (one, own + written(good[:-1]), few),
-        "with a line of four bytes": (one, own + written(good[:4]), few),
-        "with a byte too many": (one, own + written(good + b"\0"), few),
+        "with another time": (either, own + written(later), few),
+        "with the line of an earlier size": (either, own + line(earlier), few),
+        "with a line cut short": (either, own + written(good[:-1]), few),
+        "with a line of four bytes": (either, own + written(good[:4]), few),
+        "with a byte too many": (either, own + written(good + b"\0"), few),
         "with a signature that is not a cosignature": (
-            one,
+            either,
             own + written(good[:4] + raw_signature(own.split(b"\n\n")[0] + b"\n", WITNESS)),
             few,
         ),
-        "with a log's signature of the witness": (one, own + written(blob(bare)), few),
+        "with a log's signature of the witness": (either, own + written(blob(bare)), few),
     }
     for name, (asked, cosigned, verdict) in cases.items():
         files = home | {"log/cosigned": cosigned}
         yield f"log cosigned {name}", around(*verdict, files, policy=asked)
-    yield "log without cosignatures", around("checkpoint", "cannot be read", home, policy=one)
+    yield "log without cosignatures", around("checkpoint", "cannot be read", home, policy=either)
 
 
 def bundle(*items: bytes) -> bytes:

@@ -113,15 +113,15 @@ def test_the_shell_completes_verbs_and_their_options():
 
 
 def test_the_version_says_what_is_installed_and_in_a_checkout_the_commit(fenmark, monkeypatch):
-    said = {}
+    versions = {}
     for commit in ("", "0123abcde"):
-        monkeypatch.setattr(provenance, "_git", lambda *_arguments, said=commit: said)
+        monkeypatch.setattr(provenance, "_git", lambda *_arguments, answer=commit: answer)
         done = fenmark("--version")
         assert done.returncode == 0
-        said[commit] = done.stdout.removeprefix("fenmark ").strip()
+        versions[commit] = done.stdout.removeprefix("fenmark ").strip()
     installed = metadata.version("fenmark")
-    assert said == {"": installed, "0123abcde": f"{installed.partition('+')[0]}+g0123abcde"}
-    assert all(str(Version(one)) == one for one in said.values())  # PEP 440
+    assert versions == {"": installed, "0123abcde": f"{installed.partition('+')[0]}+g0123abcde"}
+    assert all(str(Version(version)) == version for version in versions.values())  # PEP 440
 
 
 def test_a_statement_names_release_and_commit_and_neither_is_too_long():
@@ -137,9 +137,9 @@ def test_run_show_and_cost_take_the_same_options_of_money():
         {
             option.name: (option.opts, option.help)
             for option in commands[name].params
-            if option.name in {one.name for one in MONEY_OPTIONS}
+            if option.name in {money_option.name for money_option in MONEY_OPTIONS}
         }
         for name in ("run", "show", "cost")
     ]
     assert told[0] == told[1] == told[2]
-    assert told[0].keys() == {one.name for one in MONEY_OPTIONS}
+    assert told[0].keys() == {money_option.name for money_option in MONEY_OPTIONS}

@@ -225,8 +225,8 @@ def statement(
 def accept(folder: Path, *statements: dict[str, Any]) -> Path:
     """Sign statements into an archive."""
     folder.mkdir(parents=True, exist_ok=True)
-    for one in statements:
-        archive.accept(folder, envelope.encode(read_statement(one)), SIGNER)
+    for document in statements:
+        archive.accept(folder, envelope.encode(read_statement(document)), SIGNER)
     return folder
 
 
@@ -236,7 +236,7 @@ def unchecked(folder: Path, *statements: dict[str, Any], signer: CryptoSigner = 
     (folder / "runners").mkdir(exist_ok=True)
     key = signer.public_key
     (folder / "runners" / f"{runner_id(key)}.toml").write_text(runner_toml(key))
-    sealed = [envelope.sign(strict_json.canonical(one), signer) for one in statements]
+    sealed = [envelope.sign(strict_json.canonical(document), signer) for document in statements]
     for data in sealed:
         (folder / f"{envelope.digest(data)}{archive.SUFFIX}").write_bytes(data)
     entries = [result_entry(envelope.digest(data)) for data in sealed]

@@ -82,14 +82,14 @@ class Tables(HTMLParser):
 
 
 def test_no_page_is_too_large_and_every_table_has_a_name_and_row_heads(site: Path):
-    found: dict[str, list[str]] = {}
+    faults: dict[str, list[str]] = {}
     for path in sorted(site.rglob("index.html")):
         read = Tables()
         text = path.read_text("utf-8")
         read.feed(text)
         if read.faults or read.nodes > MOST_NODES or len(text.encode()) > MOST_BYTES:
-            found[str(path.relative_to(site))] = [*read.faults[:2], str(read.nodes)]
-    assert found == {}
+            faults[str(path.relative_to(site))] = [*read.faults[:2], str(read.nodes)]
+    assert faults == {}
 
 
 def test_an_interval_is_said_to_be_one(site: Path):
@@ -172,9 +172,9 @@ def figure_of(value: float) -> SimpleNamespace:
 
 
 def kernel(case: str, labels: dict[str, object] | None = None, **figures: float) -> SimpleNamespace:
-    found = {name: figure_of(value) for name, value in figures.items()}
+    readings = {name: figure_of(value) for name, value in figures.items()}
     return SimpleNamespace(
-        case=case, labels=labels or {}, figures=found, result=SimpleNamespace(digest="d")
+        case=case, labels=labels or {}, figures=readings, result=SimpleNamespace(digest="d")
     )
 
 

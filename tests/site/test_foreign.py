@@ -244,10 +244,10 @@ def test_a_broken_envelope_is_named_and_hides_no_other(built, home: Path, secret
     (home / "submissions" / "copy.dsse.json").write_bytes(whole.read_bytes())
     status, report, files = built(home)
     assert (status, report["results"]) == (1, 2)
-    said = told(report["refused"])
-    assert said["linked.dsse.json"] == "cannot be read: is a link"
-    assert said["pipe.dsse.json"] == "cannot be read: is not a plain file"
-    assert len(said) == 4
+    reasons = told(report["refused"])
+    assert reasons["linked.dsse.json"] == "cannot be read: is a link"
+    assert reasons["pipe.dsse.json"] == "cannot be read: is not a plain file"
+    assert len(reasons) == 4
     assert not any(b"PRIVATE KEY" in data for data in files.values())
     assert len([path for path in files if path.startswith("statements/")]) == 2
 

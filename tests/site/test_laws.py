@@ -120,7 +120,9 @@ def asked_from(seed: object) -> Callable[[Json], object]:
 
 def statements() -> dict[str, Json]:
     """Honest results, and false ones that between them break every law."""
-    signed = [json.loads(base64.b64decode(one["payload"])) for one in honest.every_published()]
+    signed = [
+        json.loads(base64.b64decode(sealed["payload"])) for sealed in honest.every_published()
+    ]
     watts = {"metric": "power", "unit": "W", "suite": "inference", "case": "decode/b4/ctx1024"}
     by = {"meter": "nvml 0", "scope": "chip"}
     power = {**honest.figure("power", "W", 600.0, 15, **by), **watts}
@@ -128,7 +130,7 @@ def statements() -> dict[str, Json]:
     rate |= {"metric": "output_throughput", "unit": "tokens/s"}
     return {
         "honest": honest.h100(),
-        **{f"published {number}": one for number, one in enumerate(signed)},
+        **{f"published {number}": document for number, document in enumerate(signed)},
         **{name: h100(cheat) for name, (cheat, _) in CHEATS.items()},
         **{
             f"{name}, on a processor": published("serving", cheat, "llama.cpp")
@@ -154,9 +156,9 @@ def statements() -> dict[str, Json]:
         },
         "a run of the year 9999": h100(at("run.finished_at", "9999-12-31T23:59:59.5Z")),
         **{
-            f"a meter {said}": h100(at("meters.0." + name, said))
+            f"a meter {accuracy}": h100(at("meters.0." + name, accuracy))
             for name, told in METERS.items()
-            for said in told
+            for accuracy in told
         },
         "no released version": h100(at("run.suite_version", "9.9.9")),
         "code of your own": h100(at("source.modified", True)),
@@ -218,16 +220,16 @@ def label(_: Json, item: Json, pick: Pick) -> None:
 
 def unlabel(predicate: Json, item: Json, pick: Pick) -> None:
     name = pick(["percentile", "osl", "isl", "meter", "processes"])
-    for one in predicate["measurements"]:
-        if one["case"] == item["case"]:
-            one["labels"].pop(name, None)
+    for row in predicate["measurements"]:
+        if row["case"] == item["case"]:
+            row["labels"].pop(name, None)
 
 
 def rename(predicate: Json, item: Json, pick: Pick) -> None:
     case, item["metric"] = pick([item["case"], *CASES]), pick([item["metric"], *METRICS])
-    for one in predicate["measurements"]:
-        if one["case"] == item["case"]:
-            one["case"] = case
+    for row in predicate["measurements"]:
+        if row["case"] == item["case"]:
+            row["case"] = case
 
 
 def recount(_: Json, item: Json, pick: Pick) -> None:
@@ -293,21 +295,22 @@ def random_statements(honest_ones: Sequence[Json]) -> dict[str, Json]:
     return made
 
 
-def same(one: object, other: object) -> bool:
+def same(first: object, other: object) -> bool:
     """Equal, or numbers that differ where a double ends."""
-    if isinstance(one, float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=1e-9)
-    return one == other
+    if isinstance(first, float) and isinstance(other, int | float):
+        return math.isclose(first, other, rel_tol=1e-9)
+    return first == other
 
 
 def alike(judged: Judged, told: Json) -> bool:
-    findings = [one.to_json() for one in judged.findings]
+    findings = [finding.to_json() for finding in judged.findings]
     return (
         (judged.held, list(judged.unchecked)) == (told["held"], told["unchecked"])
         and len(findings) == len(told["findings"])
         and all(
-            one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-            for one, other in zip(findings, told["findings"], strict=True)
+            finding.keys() == other.keys()
+            and all(same(finding[name], other[name]) for name in finding)
+            for finding, other in zip(findings, told["findings"], strict=True)
         )
     )
 
@@ -326,7 +329,9 @@ TABLES = json.loads(SENT)
 
 def test_the_laws_find_the_same_in_python_and_in_the_browser(ask):
     told_of = statements()
-    honest_ones = [one for name, one in told_of.items() if name.startswith(("honest", "published"))]
+    honest_ones = [
+        data for name, data in told_of.items() if name.startswith(("honest", "published"))
+    ]
     named = {**told_of, **random_statements(honest_ones)}
     payloads = {name: strict_json.canonical(data) for name, data in named.items()}
     coded = [base64.b64encode(payload).decode() for payload in payloads.values()]
@@ -338,7 +343,7 @@ def test_the_laws_find_the_same_in_python_and_in_the_browser(ask):
         name: checks.judge(read_statement(json.loads(payload)), Context(clock=CLOCK))
         for name, payload in payloads.items()
     }
-    judged = [one for answer in answers for one in answer["judged"]]
+    judged = [verdict for answer in answers for verdict in answer["judged"]]
     told = dict(zip(payloads, judged, strict=True))
     assert set(answers[0]["elsewhere"]) == ELSEWHERE
     assert [name for name in python if not alike(python[name], told[name])] == []
@@ -353,7 +358,7 @@ LOADS = [(1, 1), (2, 3), (127, 1), (128, 2), (129, 64), (1025, 1), (8193, 7), (1
 
 def test_every_model_has_the_same_sums_in_python_and_in_the_browser(ask):
     told = ask(SUMS, [TABLES["models"], LOADS])
-    for name, theirs in zip(TABLES["models"], told, strict=True):
+    for name, in_browser in zip(TABLES["models"], told, strict=True):
         geometry = models.load(name)
         bits = geometry.published.widths() if geometry.published else 4.5
         own = [geometry.weight_bytes(bits)]
@@ -365,7 +370,7 @@ def test_every_model_has_the_same_sums_in_python_and_in_the_browser(ask):
                 geometry.decode_min_bytes(tokens, batch, bits_per_parameter=bits, kv_dtype_bytes=1),
                 geometry.decode_min_bytes(tokens, batch, bits_per_parameter=8, kv_dtype_bytes=2),
             ]
-        assert theirs == pytest.approx(own, rel=1e-12), name
+        assert in_browser == pytest.approx(own, rel=1e-12), name
 
 
 def shown() -> list[Json]:
@@ -386,9 +391,13 @@ def shown() -> list[Json]:
     tables = [[], *([f"{word}.large", "x"] for word in words), [f"ab{words[0]}"]]
     return [
         *({"name": name, "tables": []} for name in [*names, *dressed, *NAMES]),
-        *({"name": "cpu", "tables": one} for one in tables),
+        *({"name": "cpu", "tables": listed} for listed in tables),
         *({"name": "x", "tables": [], "pci": pci} for pci in buses),
-        *({"name": "cpu", "tables": one, "cpu": cpu} for cpu in numbered for one in tables[:9]),
+        *(
+            {"name": "cpu", "tables": listed, "cpu": cpu}
+            for cpu in numbered
+            for listed in tables[:9]
+        ),
     ]
 
 
@@ -397,13 +406,13 @@ def test_a_chip_is_known_by_the_same_signs_in_python_and_in_the_browser(ask):
     own = [
         catalog.identify(
             catalog.ChipSigns(
-                name=one["name"],
-                tables=tuple(one["tables"]),
-                pci=one.get("pci", ""),
-                **one.get("cpu", {}),
+                name=chip["name"],
+                tables=tuple(chip["tables"]),
+                pci=chip.get("pci", ""),
+                **chip.get("cpu", {}),
             )
         )
-        for one in seen
+        for chip in seen
     ]
     told = ask(IDENTIFY, [TABLES, seen])
     assert [pair for pair in zip(seen, own, told, strict=True) if pair[1] != pair[2]] == []

@@ -40,14 +40,14 @@ def home(tmp_path_factory) -> Path:
         "removed": {"keyid": SIGNER.public_key.keyid},
     }
     for action, digest in zip(ACTIONS, old, strict=True):
-        said = moderation.draft(
+        draft = moderation.draft(
             action,
             digest,
             datetime(2026, 11, 28, tzinfo=UTC),
             reason=REASON,
             **more.get(action, {}),
         )
-        notice.lay(home, envelope.sign(said, SIGNER))
+        notice.lay(home, envelope.sign(draft, SIGNER))
     archive.enter_notices(home, SIGNER)
     return home
 
@@ -90,8 +90,8 @@ def test_another_archives_log_moderates_none_of_these_results(home, tmp_path):
     ledger.append(result_entry(newer), origin=origin, signer=stranger)
     keyid = SIGNER.public_key.keyid
     when = datetime(2026, 11, 28, tzinfo=UTC)
-    said = moderation.draft("removed", newer, when, reason="I do not like it", keyid=keyid)
-    notice.lay(other, envelope.sign(said, stranger))
+    draft = moderation.draft("removed", newer, when, reason="I do not like it", keyid=keyid)
+    notice.lay(other, envelope.sign(draft, stranger))
     archive.enter_notices(other, stranger)
     for folders in ([home, other], [other, home]):
         with Workers() as workers:

@@ -51,8 +51,8 @@ def state(home: Path, day: str) -> None:
 
 def say(home: Path, action: str, digest: str, day: str, **more: str) -> None:
     when = datetime.fromisoformat(f"{day}T09:00:00Z").astimezone(UTC)
-    said = moderation.draft(action, digest, when, reason=REASON, **more)
-    notice.lay(home, envelope.sign(said, SIGNER))
+    draft = moderation.draft(action, digest, when, reason=REASON, **more)
+    notice.lay(home, envelope.sign(draft, SIGNER))
     archive.enter_notices(home, SIGNER)
 
 
@@ -155,9 +155,9 @@ def test_a_key_that_was_revoked_later_signed_well_then(tmp_path):
     key = home / "runners" / f"{runner_id(SIGNER.public_key)}.toml"
     assert key.read_text() == runner_toml(SIGNER.public_key)
     when = datetime(2026, 11, 22, tzinfo=UTC)
-    said = notice.draft("revoked", read_runner(key.read_text(), str(key)), when, reason="stolen")
+    draft = notice.draft("revoked", read_runner(key.read_text(), str(key)), when, reason="stolen")
     state(home, "2026-11-20")
-    notice.lay(home, envelope.sign(said, SIGNER))
+    notice.lay(home, envelope.sign(draft, SIGNER))
     archive.enter_notices(home, SIGNER)
     key.write_text(key.read_text() + 'revoked_reason = "stolen"\n')
     now = archive.surroundings(home)
@@ -165,7 +165,7 @@ def test_a_key_that_was_revoked_later_signed_well_then(tmp_path):
     keyid = SIGNER.public_key.keyid
     assert (now.keys.good(keyid), then.keys.good(keyid)) == (False, True)
     reasons = [
-        {one.revoked_reason for one in around.runners if one.key.keyid == keyid}
+        {runner.revoked_reason for runner in around.runners if runner.key.keyid == keyid}
         for around in (now, then)
     ]
     assert reasons == [{"stolen"}, {None}]
@@ -229,7 +229,7 @@ def page_of_days(home: Path, moment: str | None, lang: str, built: Collection[st
     content = page_list.Content(held, reported.read([], None), catalog.latest_prices(), BASE_URL)
     content.past_views = frozenset(built)
     words = Words.load(lang)
-    [page] = [one for one in page_list.pages(words, content) if one.template == "as_of"]
+    [page] = [page for page in page_list.pages(words, content) if page.template == "as_of"]
     return Pages(words, page_shells.render(lang, BASE_URL, user_folders.cache())).make(page)
 
 
@@ -298,7 +298,9 @@ def test_a_view_tells_a_reader_and_the_verify_page_what_was_so_then(tab, serve, 
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         tab.evaluate(axe)
         report = tab.evaluate("axe.run({resultTypes: ['violations']})")
-        assert [(one["id"], one["nodes"][0]["html"]) for one in report["violations"]] == []
+        assert [
+            (violation["id"], violation["nodes"][0]["html"]) for violation in report["violations"]
+        ] == []
     tab.goto(base)
     tab.get_by_role("link", name="Removed later: 1 of its results.").click()
     expect(tab.locator("#removed")).to_be_visible()

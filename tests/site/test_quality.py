@@ -159,7 +159,7 @@ def test_every_page_kind_would_pass_an_audit(browser, base, audited, lang, width
         look(page, urljoin(base, lang + kind))
         head = page.evaluate(HEAD)
         titles.append(head["title"])
-        found = {
+        outcomes = {
             "language": head["lang"].startswith(lang.strip("/") or "en"),
             "title": 5 <= len(head["title"]) <= 120,
             "description": head["about"] != "",
@@ -171,7 +171,7 @@ def test_every_page_kind_would_pass_an_audit(browser, base, audited, lang, width
             "no sideways scroll": page.evaluate("document.documentElement.scrollWidth") <= width,
             "nothing moves": page.evaluate("shifted") <= MOST_SHIFT or page.evaluate("shifted"),
         }
-        assert {what: how for what, how in found.items() if how is not True} == {}, lang + kind
+        assert {what: how for what, how in outcomes.items() if how is not True} == {}, lang + kind
         assert audit.evaluate(AXE, page.evaluate(SHOWN)) == [], lang + kind
         assert page.evaluate(WIDENED) <= width, lang + kind
     context.close()

@@ -205,10 +205,10 @@ def test_models_are_found_by_the_names_that_others_publish(site: Path):
     embedded = Page(template="front_embed", url="models/x/embed/", title="X", bare=True)
     row = Page(template="row", url="r/x/y/", title="a row")
     shells = SimpleNamespace(root=site)
-    found = list(search_index.entries(Words.load("en"), content, [page, embedded, row], shells))
+    entries = list(search_index.entries(Words.load("en"), content, [page, embedded, row], shells))
     # A stranger's name is shown as what it is; one that the title holds already is left out.
-    assert found[0].names == ["deepseek-ai/DeepSeek-R1-0528", "dsr1", r"nvidia/DeepSeek-V3\u202e"]
-    assert {own.kind for own in found[1:]} == {"document", "section"}
+    assert entries[0].names == ["deepseek-ai/DeepSeek-R1-0528", "dsr1", r"nvidia/DeepSeek-V3\u202e"]
+    assert {own.kind for own in entries[1:]} == {"document", "section"}
 
 
 def test_every_maker_is_found_by_its_chinese_name():

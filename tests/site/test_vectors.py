@@ -295,7 +295,7 @@ def changed(chance: Random) -> bytes:
         case 1:
             del inner[name]
         case _:
-            alike = [one for one in ODD if type(one) is type(inner[name])]
+            alike = [value for value in ODD if type(value) is type(inner[name])]
             inner[name] = chance.choice(alike if alike and chance.random() < 0.6 else ODD)
     return strict_json.canonical(whole)
 

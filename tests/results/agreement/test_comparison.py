@@ -122,7 +122,7 @@ def test_the_worst_stands_first_and_of_one_verdict_the_largest_change():
         [around(100.0, case=case) for case in heads],
         [around(value, case=case) for case, value in heads.items()],
     )
-    assert [one.case for one in changes] == ["much worse", "worse", "best", "better", "same"]
+    assert [change.case for change in changes] == ["much worse", "worse", "best", "better", "same"]
 
 
 def test_a_figure_that_is_neither_better_high_nor_low_is_not_judged():

@@ -105,9 +105,9 @@ def again(*values, **changed):
 
 
 def objections(first, second, **other):
-    [one] = judged(pair(first, second, **other))
-    assert confirmed([one]) == ({} if one.objections else {FIRST: (SECOND,)})
-    return one.objections
+    [repetition] = judged(pair(first, second, **other))
+    assert confirmed([repetition]) == ({} if repetition.objections else {FIRST: (SECOND,)})
+    return repetition.objections
 
 
 def test_another_owner_with_the_same_figures_on_other_hardware_confirms():
@@ -130,8 +130,10 @@ def test_ones_own_second_key_confirms_nothing(other, why):
 
 def test_nobody_confirms_a_result_whose_owner_is_not_known():
     first, second = pair(statement(10.0), again(10.1))
-    [one] = judged([replace(first, owner=""), second])
-    assert one.objections == ("the key that signed the first result is not registered to an owner",)
+    [repetition] = judged([replace(first, owner=""), second])
+    assert repetition.objections == (
+        "the key that signed the first result is not registered to an owner",
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,10 +152,10 @@ def test_a_run_without_its_own_challenge_or_hardware_confirms_nothing(changed, w
 
 
 def test_a_challenge_from_before_the_first_result_was_logged_confirms_nothing():
-    [one] = judged(pair(statement(10.0), again(10.1)), {ROOT: 0})
-    assert "before the first result became entry 0" in one.objections[0]
-    [one] = judged(pair(statement(10.0), again(10.1)), {ROOT: 9})
-    assert "names no state of this log before it" in one.objections[0]
+    [repetition] = judged(pair(statement(10.0), again(10.1)), {ROOT: 0})
+    assert "before the first result became entry 0" in repetition.objections[0]
+    [repetition] = judged(pair(statement(10.0), again(10.1)), {ROOT: 9})
+    assert "names no state of this log before it" in repetition.objections[0]
 
 
 def test_the_challenge_of_the_first_result_confirms_nothing():
@@ -188,7 +190,7 @@ def test_answers_that_differ_confirm_nothing(right):
 
 def test_a_sharp_difference_of_a_few_percent_is_none_between_two_boards():
     sharp = agreement(statement(10.0, half=1e-4).predicate, again(10.4, half=1e-4).predicate)
-    assert [one.verdict for one in sharp.figures] == ["agrees"]
+    assert [figure.verdict for figure in sharp.figures] == ["agrees"]
     assert agreement(statement(10.0, half=1e-4).predicate, again(10.6, half=1e-4).predicate).count(
         "differs"
     )
@@ -222,16 +224,19 @@ def test_a_run_that_names_no_other_confirms_nothing():
 )
 def test_other_conditions_confirm_nothing_and_are_named(changed, what):
     first, second = statement(10.0, packages={"xllamacpp": "1"}), again(10.0, **changed)
-    found = differences(first.predicate, second.predicate)
-    assert [one.what for one in found if one.decisive] == [what]
+    differing = differences(first.predicate, second.predicate)
+    assert [difference.what for difference in differing if difference.decisive] == [what]
     assert any(line.startswith(what) for line in objections(first, second))
 
 
 def test_what_cannot_change_the_figures_is_stated_only():
     first = statement(10.0, packages={"uvloop": "1"})
     second = again(10.1, packages={"uvloop": "2"})
-    found = differences(first.predicate, second.predicate)
-    assert [(one.what, one.decisive) for one in found] == [("seed", False), ("uvloop", False)]
+    differing = differences(first.predicate, second.predicate)
+    assert [(difference.what, difference.decisive) for difference in differing] == [
+        ("seed", False),
+        ("uvloop", False),
+    ]
     assert objections(first, second) == ()
 
 
@@ -260,10 +265,14 @@ def changed(made, **parts):
 def test_what_is_stated_only_is_told_with_both_values(parts, told):
     first = statement(10.0)
     second = changed(first, **parts)
-    [one] = differences(first.predicate, second)
-    assert (str(one), one.decisive) == (told, False)
+    [difference] = differences(first.predicate, second)
+    assert (str(difference), difference.decisive) == (told, False)
     [back] = differences(second, first.predicate)
-    assert (back.what, back.first, back.second) == (one.what, one.second, one.first)
+    assert (back.what, back.first, back.second) == (
+        difference.what,
+        difference.second,
+        difference.first,
+    )
 
 
 @pytest.mark.parametrize(
@@ -289,14 +298,14 @@ def test_what_is_stated_only_is_told_with_both_values(parts, told):
 )
 def test_what_decides_is_told_with_both_values(parts, told):
     first = statement(10.0, run={"options": {"model": "tiny-15m", "isl": 8}})
-    [one] = differences(first.predicate, changed(first, **parts))
-    assert (str(one), one.decisive) == (told, True)
+    [difference] = differences(first.predicate, changed(first, **parts))
+    assert (str(difference), difference.decisive) == (told, True)
 
 
 def test_an_engine_only_the_second_run_had_is_told():
     first = statement(10.0)
-    [one] = differences(changed(first, engines=[]), first.predicate)
-    assert (one.what, one.first) == ("engine llama.cpp", "none")
+    [difference] = differences(changed(first, engines=[]), first.predicate)
+    assert (difference.what, difference.first) == ("engine llama.cpp", "none")
 
 
 def test_what_decides_stands_first_and_our_own_version_among_packages_says_nothing():
@@ -306,8 +315,8 @@ def test_what_decides_stands_first_and_our_own_version_among_packages_says_nothi
         software={"python": "3.14.0", "packages": {"fenmark": "2", "xllamacpp": "2"}},
         machine={"driver": "580"},
     )
-    found = differences(first.predicate, second)
-    assert [one.what for one in found] == ["xllamacpp", "Python", "driver"]
+    differing = differences(first.predicate, second)
+    assert [difference.what for difference in differing] == ["xllamacpp", "Python", "driver"]
 
 
 @pytest.fixture
@@ -345,15 +354,17 @@ def challenge(client):
 def shown(tmp_path):
     """Tiers that the site gives to what the log holds, and why repetitions confirm nothing."""
     publish(tmp_path / "data", tmp_path / "out")
-    verdicts = {one.digest: one for one in verification.verify(tmp_path / "out")}
-    assert all(one.problems == () for one in verdicts.values())
+    verdicts = {verdict.digest: verdict for verdict in verification.verify(tmp_path / "out")}
+    assert all(verdict.problems == () for verdict in verdicts.values())
     with Workers() as workers:
         read = archives.read([tmp_path / "out"], None, workers)
     tiers = {digest: read.open(digest).tier for digest in read.sources}
-    assert {one for one, tier in tiers.items() if tier == "reproduced"} == {
-        digest for digest, one in verdicts.items() if one.confirmed_by
+    assert {digest for digest, tier in tiers.items() if tier == "reproduced"} == {
+        digest for digest, verdict in verdicts.items() if verdict.confirmed_by
     }
-    return tiers, {digest: one.objections for digest, one in verdicts.items() if one.objections}
+    return tiers, {
+        digest: verdict.objections for digest, verdict in verdicts.items() if verdict.objections
+    }
 
 
 def test_the_site_and_verify_say_who_reproduced_a_result(tmp_path, client, owners):
@@ -408,14 +419,16 @@ def test_a_statement_without_the_new_fields_is_read_and_compared():
         del old["predicate"]["run"][name]
     read = envelope.parse(json.dumps(old).encode(), "old")
     assert read.predicate.run.options is None
-    assert "options" in [one.what for one in differences(read.predicate, statement(10.0).predicate)]
+    assert "options" in [
+        difference.what for difference in differences(read.predicate, statement(10.0).predicate)
+    ]
 
 
 def test_the_published_results_still_verify():
     public = Path(archive.__file__).parents[1] / "public"
     verdicts = list(verification.verify(public))
     assert verdicts
-    assert all(one.problems == () for one in verdicts)
+    assert all(verdict.problems == () for verdict in verdicts)
 
 
 def agreed(first, second):

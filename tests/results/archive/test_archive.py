@@ -211,9 +211,9 @@ def test_two_answers_to_one_challenge_are_told(tmp_path, statement, signer):
     for run_id, nonce in [("run-1", "first"), ("run-2", "second"), ("run-3", "first")]:
         archive.accept(tmp_path, answering(run_id, nonce), signer)
     places = archive.surroundings(tmp_path).places
-    told = sorted(verification.verify(tmp_path), key=lambda one: places[one.digest])
-    assert ["duplicate" in one.flags for one in told] == [False, False, True]
-    [finding] = [one for one in told[2].findings if one.rule == "duplicate"]
+    told = sorted(verification.verify(tmp_path), key=lambda verdict: places[verdict.digest])
+    assert ["duplicate" in verdict.flags for verdict in told] == [False, False, True]
+    [finding] = [finding for finding in told[2].findings if finding.rule == "duplicate"]
     assert (finding.where, finding.outcome) == ("run.nonce", "flagged")
     assert finding.reason == f"is that of result {told[0].digest}"
-    assert not any(one.problems for one in told)
+    assert not any(verdict.problems for verdict in told)

@@ -40,8 +40,8 @@ def counted(tmp_path, monkeypatch):
     def of(*statements, graded=True, findings=()):
         signer = keyfile.create(tmp_path / "key.pem")
         digests = [
-            archive.accept(tmp_path, envelope.encode(read_statement(one)), signer).digest
-            for one in statements
+            archive.accept(tmp_path, envelope.encode(read_statement(document)), signer).digest
+            for document in statements
         ]
         opened = list(archive.open_each(archive.envelopes(tmp_path), pytest.fail))
         kept = SampleFigures(rows={("", "", ""): None} if graded else {})

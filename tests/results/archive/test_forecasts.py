@@ -41,7 +41,7 @@ def test_a_forecast_is_signed_logged_and_read_back(tmp_path, signer):
     digests = forecasts.enter(home, own, signer, signer)
     logged, broken = read(home)
     assert broken == []
-    assert [(one.index, one.digest, one.forecast) for one in logged] == [
+    assert [(entry.index, entry.digest, entry.forecast) for entry in logged] == [
         (0, digests[0], own[0]),
         (1, digests[1], own[1]),
     ]
@@ -78,7 +78,7 @@ def test_what_was_changed_is_named_and_hides_no_other(tmp_path, signer, damage):
             (tmp_path / "other" / forecasts.FOLDER / name).read_bytes()
         )
     logged, broken = read(home)
-    assert [one.forecast.level for one in logged] == ["kernels"]
+    assert [entry.forecast.level for entry in logged] == ["kernels"]
     assert len(broken) == 1
 
 
@@ -143,9 +143,9 @@ def test_another_cell_scores_nothing(other):
 
 
 def test_calibration_counts_by_forecaster_and_level():
-    own, theirs = forecast(), forecast(forecaster="another")
+    own, foreign = forecast(), forecast(forecaster="another")
     given = [("key", own, each) for time in (12.0, 40.0) for each in score(own, seen(time))]
-    given += [("key", theirs, each) for each in score(theirs, seen(10.0))]
+    given += [("key", foreign, each) for each in score(foreign, seen(10.0))]
     runs = {(run.forecaster, run.metric): run for run in calibrations(given)}
     assert (runs["somebody", "tpot"].inside, runs["somebody", "tpot"].scored) == (1, 2)
     assert runs["somebody", "tpot"].off == pytest.approx((0.2 + 3) / 2)
@@ -182,8 +182,8 @@ def enter(home, signer, statement):
     return archive.accept(home, envelope.encode(read_statement(statement)), signer)
 
 
-def of(found, chip):
-    return [own for own in found if own.logged.forecast.cell.chip == chip]
+def of(entries, chip):
+    return [own for own in entries if own.logged.forecast.cell.chip == chip]
 
 
 def test_forecasts_ship_of_chips_that_nothing_was_learnt_of():
@@ -202,14 +202,14 @@ def test_what_ships_is_entered_in_another_log_and_scored_there_on_arrival(tmp_pa
     digests = forecasts.enter_signed(SHIPPED, home, signer)
     assert forecasts.enter_signed(SHIPPED, home, signer) == digests
     logged, broken = read(home)
-    assert (broken, [one.digest for one in logged]) == ([], digests)
-    assert {one.runner for one in logged} == {one.runner for one in read(SHIPPED)[0]}
-    assert not any(one.scores for one in scored(home, pytest.fail)), "it was in the log before"
+    assert (broken, [entry.digest for entry in logged]) == ([], digests)
+    assert {entry.runner for entry in logged} == {entry.runner for entry in read(SHIPPED)[0]}
+    assert not any(entry.scores for entry in scored(home, pytest.fail)), "it was in the log before"
     enter(home, signer, measured(own, 1.1, "2026-12-02"))
-    found = scored(home, pytest.fail)
-    (one,) = [one for one in of(found, "ascend-950pr") if one.scores]
-    assert [(each.kind, each.inside) for each in one.scores] == [("measured", True)] * 2
-    assert {(run.metric, run.scored, run.inside) for run in calibrations_of(found)} == {
+    scored_entries = scored(home, pytest.fail)
+    (entry,) = [entry for entry in of(scored_entries, "ascend-950pr") if entry.scores]
+    assert [(each.kind, each.inside) for each in entry.scores] == [("measured", True)] * 2
+    assert {(run.metric, run.scored, run.inside) for run in calibrations_of(scored_entries)} == {
         ("tpot", 1, 1),
         ("ttft", 1, 1),
     }
@@ -219,11 +219,11 @@ def test_what_ships_is_entered_in_another_log_and_scored_there_on_arrival(tmp_pa
 def test_results_of_another_log_score_by_their_day(tmp_path, signer, day, scores):
     forecasts.enter(tmp_path / "own", [forecast()], signer, signer)
     enter(tmp_path / "other", signer, measured(forecast(), 1.2, day))
-    (one,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
-    assert len(one.scores) == scores
+    (entry,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
+    assert len(entry.scores) == scores
     enter(tmp_path / "own", signer, measured(forecast(), 1.2, day))
-    (one,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
-    assert len(one.scores) == 2, "of two logs that hold it, one counts"
+    (entry,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
+    assert len(entry.scores) == 2, "of two logs that hold it, one counts"
 
 
 def test_a_forecast_that_dates_itself_back_is_as_old_as_its_log_says(tmp_path, signer):

@@ -82,12 +82,12 @@ def test_raw_samples_that_were_changed_are_a_problem(home):
 
 def test_a_statement_that_names_another_signer_is_flagged_and_pages_name_its_own(home, signer):
     [verdict] = verification.verify(home)
-    ours = runner_id(signer.public_key)
-    [flag] = [one for one in verdict.findings if one.rule == "runner"]
-    assert flag.reason == f"runner-1 is named, {ours} signed"
+    own_id = runner_id(signer.public_key)
+    [flag] = [finding for finding in verdict.findings if finding.rule == "runner"]
+    assert flag.reason == f"runner-1 is named, {own_id} signed"
     with Workers() as workers:
         read = archives.read([home], None, workers)
-    assert set(read.rows["runner"]) == {ours}
+    assert set(read.rows["runner"]) == {own_id}
 
 
 @pytest.mark.parametrize("name", ["a-well-known-lab", "runner-0123456789ab"])
@@ -176,7 +176,8 @@ def test_a_stolen_key_is_not_registered_in_a_log_that_its_thief_began(home, revo
     [verdict] = verification.verify(home)
     assert verdict.tier == "self-signed"
     assert (
-        "was revoked (stolen)" in next(one for one in verdict.findings if one.rule == "key").reason
+        "was revoked (stolen)"
+        in next(finding for finding in verdict.findings if finding.rule == "key").reason
     )
     [path] = archive.envelopes(home)
     assert archive.open_result(path).key_tier == "self-signed"

@@ -19,7 +19,7 @@ def placed(tmp_path, signer, made):
 
 
 def fenmark(*arguments):
-    return CliRunner().invoke(app(), [str(one) for one in arguments])
+    return CliRunner().invoke(app(), [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("suite", raw.SUITES)
@@ -41,12 +41,12 @@ def test_check_tells_rule_figure_formula_and_both_numbers(tmp_path, signer):
     figure = raw.figure_of(data, "inference")
     done = fenmark("check", placed(tmp_path, signer, (data, given)), "--json")
     told = json.loads(done.stdout)
-    [found] = [one for one in told["findings"] if one["rule"] == "samples"]
+    [finding] = [finding for finding in told["findings"] if finding["rule"] == "samples"]
     assert (done.exit_code, told["verdict"]) == (1, "refused")
-    assert found["figure"] == f"{figure['case']} {figure['metric']}"
-    assert found["left"] == figure["value"]
-    assert found["right"] == pytest.approx(figure["value"] / 1.0001)
-    assert found["formula"]
+    assert finding["figure"] == f"{figure['case']} {figure['metric']}"
+    assert finding["left"] == figure["value"]
+    assert finding["right"] == pytest.approx(figure["value"] / 1.0001)
+    assert finding["formula"]
 
 
 def test_check_of_a_statement_finds_the_samples_beside_it_too(tmp_path):

@@ -27,13 +27,13 @@ def sheet(*offers: ApiOffer) -> ApiSheet:
 
 def test_every_offer_is_of_a_model_that_ships_and_names_where_it_was_read():
     for held in api_sheets().values():
-        assert {one.model for one in held.offers} <= set(models.available())
-        pairs = [(one.model, one.host) for one in held.offers]
+        assert {item.model for item in held.offers} <= set(models.available())
+        pairs = [(item.model, item.host) for item in held.offers]
         assert len(pairs) == len(set(pairs))
-        for one in held.offers:
-            assert one.source.startswith("models.dev ")
-            assert one.cached_usd is None or one.cached_usd < one.input_usd
-            assert one.date <= held.id
+        for item in held.offers:
+            assert item.source.startswith("models.dev ")
+            assert item.cached_usd is None or item.cached_usd < item.input_usd
+            assert item.date <= held.id
 
 
 def test_the_price_is_the_median_with_the_whole_range_beside_it():

@@ -16,7 +16,7 @@ from suites.base.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "chip"),
     [
         ("NVIDIA H100 80GB HBM3", "h100-sxm"),
         ("NVIDIA H100 PCIe", "h100-pcie"),
@@ -57,8 +57,8 @@ from suites.base.errors import UserError
         ("", None),
     ],
 )
-def test_a_driver_s_name_finds_its_chip(name, found):
-    assert catalog.match(name) == found
+def test_a_driver_s_name_finds_its_chip(name, chip):
+    assert catalog.match(name) == chip
 
 
 def numbers(vendor, family, model, stepping=None, *tables, name="", pci=""):
@@ -77,7 +77,7 @@ AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
 
 
 @pytest.mark.parametrize(
-    ("seen", "found"),
+    ("seen", "chip"),
     [
         (numbers(AMD, 25, 17, name="AMD EPYC"), "epyc-9004"),
         (numbers(AMD, 26, 2, name="AMD EPYC"), "epyc-9005"),
@@ -103,21 +103,21 @@ AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
         (numbers(AMD, 26, 2, name="AMD EPYC 9755 128-Core Processor"), "epyc-9755"),
     ],
 )
-def test_a_chip_is_told_by_numbers_tables_and_the_bus_where_no_name_tells(seen, found):
-    assert catalog.identify(seen) == found
+def test_a_chip_is_told_by_numbers_tables_and_the_bus_where_no_name_tells(seen, chip):
+    assert catalog.identify(seen) == chip
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "chip"),
     [("NVIDIA L40", None), ("NVIDIA A100-PCIE-40GB", None), ("AMD EPYC 9654P", "epyc-9004")],
 )
-def test_a_longer_name_is_another_chip(name, found):
-    assert catalog.match(name) == found
+def test_a_longer_name_is_another_chip(name, chip):
+    assert catalog.match(name) == chip
 
 
 def test_no_two_entries_answer_to_the_same_numbers_or_the_same_bus():
     entries = list(catalog.chips().values())
-    pci = [one for entry in entries for one in entry.pci]
+    pci = [bus_id for entry in entries for bus_id in entry.pci]
     ids = [
         (cpu.vendor, cpu.family, model)
         for entry in entries
@@ -246,15 +246,15 @@ ONE = '[[rentals]]\nchip = "h100-sxm"\n'
 
 
 def test_one_price_is_a_sheet_and_the_rest_is_as_on_ours(tmp_path):
-    sheet, ours = own(tmp_path, ONE + "usd_per_hour = 1.5\n"), catalog.latest_prices()
+    sheet, shipped = own(tmp_path, ONE + "usd_per_hour = 1.5\n"), catalog.latest_prices()
     price = sheet.rental("h100-sxm")
     assert (price.usd_per_hour, price.usd_per_hour_low, price.source) == (
         1.5,
         1.5,
         "the reader's own",
     )
-    assert (sheet.id, sheet.pue, sheet.ownership) == ("mine", ours.pue, ours.ownership)
-    assert sheet.rental("l40s") == ours.rental("l40s")
+    assert (sheet.id, sheet.pue, sheet.ownership) == ("mine", shipped.pue, shipped.ownership)
+    assert sheet.rental("l40s") == shipped.rental("l40s")
 
 
 def test_a_reader_s_class_of_a_chip_is_used_without_being_asked_for(tmp_path):

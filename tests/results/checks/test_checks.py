@@ -33,7 +33,7 @@ ENGINE = {
 
 
 @pytest.fixture
-def found(statement):
+def flaws(statement):
     """Names of the rules that speak against these rows on an H100 SXM, with the outcome."""
 
     def judge(
@@ -63,7 +63,7 @@ def found(statement):
     return judge
 
 
-def test_a_plausible_result_passes(found):
+def test_a_plausible_result_passes(flaws):
     rows = [
         row("tpot", "ms", 10.0, n=12, labels={"batch": 4, "context": 1024}),
         row("decode_throughput", "tokens/s", 400.0, labels={"batch": 4}),
@@ -73,7 +73,7 @@ def test_a_plausible_result_passes(found):
         row("ttft", "ms", 5.0, case="s", suite="serving", labels={"percentile": 50.0}),
         row("ttft", "ms", 9.0, case="s", suite="serving", labels={"percentile": 99.0}),
     ]
-    assert found(*rows, context=Context(now=NOW, nonce="issued")) == set()
+    assert flaws(*rows, context=Context(now=NOW, nonce="issued")) == set()
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_a_plausible_result_passes(found):
         ("labels", [row("itl", "ms", 20.0, n=0)]),
     ],
 )
-def test_a_contradiction_is_refused(found, rule, rows):
-    assert found(*rows) == {(rule, "refused")}
+def test_a_contradiction_is_refused(flaws, rule, rows):
+    assert flaws(*rows) == {(rule, "refused")}
 
 
 NVML = {"name": "nvml 0", "scope": "chip", "method": "hardware counter"}
@@ -132,15 +132,15 @@ BY_NVML = {"meter": "nvml 0", "scope": "chip", "meter_method": "hardware counter
         ("time", [row("ttft", "ms", 20.0, n=100_000)]),
     ],
 )
-def test_a_figure_beyond_the_laws_is_flagged(found, rule, rows):
-    assert found(*rows, meters=[NVML]) == {(rule, "flagged")}
+def test_a_figure_beyond_the_laws_is_flagged(flaws, rule, rows):
+    assert flaws(*rows, meters=[NVML]) == {(rule, "flagged")}
 
 
-def test_tokens_without_an_engine_joules_without_a_meter_and_changed_code_are_flagged(found):
-    assert found(engines=()) == {("software", "flagged")}
+def test_tokens_without_an_engine_joules_without_a_meter_and_changed_code_are_flagged(flaws):
+    assert flaws(engines=()) == {("software", "flagged")}
     joules = row("energy_per_output_token", "J/token", 1.0)
-    assert found(joules) == {("meter", "flagged"), ("power", "flagged")}
-    assert found(modified=True) == {("software", "flagged")}
+    assert flaws(joules) == {("meter", "flagged"), ("power", "flagged")}
+    assert flaws(modified=True) == {("software", "flagged")}
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_tokens_without_an_engine_joules_without_a_meter_and_changed_code_are_fl
         {"started_at": "2026-99-99T00:00:00Z"},
     ],
 )
-def test_a_run_that_ends_too_early_or_too_late_or_on_no_day_is_refused(found, run):
-    assert found(run=run, context=Context(now=NOW)) == {("time", "refused")}
+def test_a_run_that_ends_too_early_or_too_late_or_on_no_day_is_refused(flaws, run):
+    assert flaws(run=run, context=Context(now=NOW)) == {("time", "refused")}
 
 
 @pytest.mark.parametrize(
@@ -163,44 +163,44 @@ def test_a_run_that_ends_too_early_or_too_late_or_on_no_day_is_refused(found, ru
         (f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}", set()),
     ],
 )
-def test_no_run_lies_ahead_of_its_readers_clock_by_more_than_a_day(found, ended, rules):
-    assert found(run={"finished_at": ended}, context=Context(clock=NOW)) == rules
-    assert found(run={"finished_at": ended}) == set()
+def test_no_run_lies_ahead_of_its_readers_clock_by_more_than_a_day(flaws, ended, rules):
+    assert flaws(run={"finished_at": ended}, context=Context(clock=NOW)) == rules
+    assert flaws(run={"finished_at": ended}) == set()
 
 
-def test_a_run_may_end_when_it_began_and_as_far_ahead_as_clocks_differ(found):
+def test_a_run_may_end_when_it_began_and_as_far_ahead_as_clocks_differ(flaws):
     instant = dict.fromkeys(("started_at", "finished_at"), "2026-11-23T00:00:00Z")
-    assert found(run=instant) == set()
+    assert flaws(run=instant) == set()
     for seconds, rules in ((0, set()), (1, {("time", "refused")})):
         ahead = NOW + machine._CLOCK_SKEW + timedelta(seconds=seconds)
         ended = {"finished_at": f"{ahead:%Y-%m-%dT%H:%M:%SZ}"}
-        assert found(run=ended, context=Context(now=NOW)) == rules
+        assert flaws(run=ended, context=Context(now=NOW)) == rules
 
 
 @pytest.mark.parametrize("nonce", ["unknown", "used", "expired"])
-def test_a_nonce_that_is_not_good_is_refused(found, nonce):
-    assert found(context=Context(nonce=nonce)) == {("nonce", "refused")}
+def test_a_nonce_that_is_not_good_is_refused(flaws, nonce):
+    assert flaws(context=Context(nonce=nonce)) == {("nonce", "refused")}
 
 
-def test_copied_samples_and_an_unreleased_suite_are_flagged(found):
-    assert found(context=Context(samples={"0" * 64: "f" * 64})) == {("samples", "flagged")}
-    assert found(run={"suite_version": "9.9.9"}) == {("suite", "flagged")}
+def test_copied_samples_and_an_unreleased_suite_are_flagged(flaws):
+    assert flaws(context=Context(samples={"0" * 64: "f" * 64})) == {("samples", "flagged")}
+    assert flaws(run={"suite_version": "9.9.9"}) == {("suite", "flagged")}
 
 
 def test_what_is_measured_now_counts_as_the_newest_release():
     *_, newest = catalog.versions().values()
     assert catalog.newest_version() == newest.id
-    assert all(one.date <= newest.date for one in catalog.versions().values())
+    assert all(version.date <= newest.date for version in catalog.versions().values())
 
 
 @pytest.mark.parametrize("label", ["isl", "context", "percentile", "batch", "dtype", "cache"])
 @pytest.mark.parametrize("value", ["x", True, -1, 0, 2**53 - 1, 10**400, 1e300, 5e-324])
-def test_no_label_a_runner_invents_breaks_a_check(found, label, value):
+def test_no_label_a_runner_invents_breaks_a_check(flaws, label, value):
     names = ["tpot", "ttft", "itl"]
     rows = [row(name, "ms", 20.0, labels={label: value}) for name in names]
     rows.append(row("decode_throughput", "tokens/s", 20.0, labels={label: value}))
     rows.append(row("compute_rate", "TFLOP/s", 20.0, labels={label: value}))
-    found(*rows)
+    flaws(*rows)
 
 
 def test_verification_reports_flags_without_calling_the_proof_bad(tmp_path, statement, signer):
@@ -230,8 +230,8 @@ def test_a_figure_that_overflows_is_a_finding_that_json_can_hold(statement):
     item.update(value=5e-324, low=None, high=None)
     twin = {**item, "metric": "decode_throughput", "unit": "tokens/s", "value": 1.7e308}
     data["predicate"]["measurements"].append(twin)
-    found = checks.check(Statement.model_validate(data))
-    json.dumps([one.to_json() for one in found], allow_nan=False)
+    findings = checks.check(Statement.model_validate(data))
+    json.dumps([finding.to_json() for finding in findings], allow_nan=False)
 
 
 def test_the_worst_finding_is_the_outcome_and_rules_are_named_once():

@@ -68,9 +68,9 @@ def test_a_result_whose_samples_no_clock_gave_is_flagged():
     )
     series["samples"] = [series["samples"][0]] * len(series["samples"])
     evidence = checks.evidence(raw.named(data, kept), "raw samples")
-    found = checks.check(read_statement(data), checks.Context(evidence=evidence))
-    told = [one for one in found if one.outcome == "flagged"]
-    assert {one.rule for one in told} == {"samples"}
+    findings = checks.check(read_statement(data), checks.Context(evidence=evidence))
+    told = [finding for finding in findings if finding.outcome == "flagged"]
+    assert {finding.rule for finding in told} == {"samples"}
     assert "times the same" in told[0].reason
 
 

@@ -48,12 +48,16 @@ def asked(monkeypatch):
 
 
 def of_law(name, *arguments):
-    return [one for one in checks.check(*arguments) if one.rule == name]
+    return [finding for finding in checks.check(*arguments) if finding.rule == name]
 
 
 def findings(data, **context):
-    found = checks.check(read_statement(data), Context(**context))
-    return [(one.rule, one.where, one.reason) for one in found if one.rule == "samples"]
+    judged = checks.check(read_statement(data), Context(**context))
+    return [
+        (finding.rule, finding.where, finding.reason)
+        for finding in judged
+        if finding.rule == "samples"
+    ]
 
 
 def outputs(data):
@@ -89,8 +93,8 @@ def test_three_are_computed_again_and_those_that_cannot_be_do_not_count(asked):
 
 
 def test_what_cannot_be_computed_again_is_said_and_the_rest_is_held(asked):
-    found = outputs(kernels((CASES[4], TRUE), (CASES[0], [9.0])))
-    told = {where: reason for _, where, reason in found}
+    judged = outputs(kernels((CASES[4], TRUE), (CASES[0], [9.0])))
+    told = {where: reason for _, where, reason in judged}
     assert told[CASES[4]] == f"cannot be computed again: {CASES[4]}: is broken"
     assert CASES[0] in told
 
@@ -113,8 +117,8 @@ def test_kernels_for_a_challenge_without_elements_are_flagged():
 )
 def test_a_challenge_that_is_not_good_is_refused_with_why(state, reason):
     data = stated(nonce=NONCE, seed=seed_of(NONCE))
-    [one] = of_law("nonce", read_statement(data), Context(nonce=state))
-    assert (one.rule, one.outcome, one.where, one.reason) == (
+    [finding] = of_law("nonce", read_statement(data), Context(nonce=state))
+    assert (finding.rule, finding.outcome, finding.where, finding.reason) == (
         "nonce",
         "refused",
         "run.nonce",
@@ -123,9 +127,9 @@ def test_a_challenge_that_is_not_good_is_refused_with_why(state, reason):
 
 
 def test_a_seed_of_ones_own_is_no_seed_of_a_challenge():
-    [one] = of_law("nonce", read_statement(stated(nonce=NONCE, seed=1)))
-    assert one.where == "run.seed"
-    assert one.reason == "1 does not come from the challenge: inputs may be older"
+    [finding] = of_law("nonce", read_statement(stated(nonce=NONCE, seed=1)))
+    assert finding.where == "run.seed"
+    assert finding.reason == "1 does not come from the challenge: inputs may be older"
 
 
 CI = {
@@ -151,25 +155,25 @@ def test_a_job_is_the_one_its_certificate_names(claims, where):
     ci = SimpleNamespace(**CI)
     source = SimpleNamespace(commit="c" * 40, ci=ci)
     claim = SimpleNamespace(predicate=SimpleNamespace(source=source))
-    found = {
-        one.where: one.reason
-        for one in origin.job_is_the_one_certified(claim, SimpleNamespace(claims=claims))
+    reasons = {
+        finding.where: finding.reason
+        for finding in origin.job_is_the_one_certified(claim, SimpleNamespace(claims=claims))
     }
     if where is None:
-        assert found == {}
+        assert reasons == {}
         return
     [certified] = claims.values()
-    assert where in found
-    assert found[where].endswith(f" is stated, the certificate of the job says {certified}")
+    assert where in reasons
+    assert reasons[where].endswith(f" is stated, the certificate of the job says {certified}")
     source.ci = None
     left = origin.job_is_the_one_certified(claim, SimpleNamespace(claims=claims))
-    assert {one.where for one in left} <= {"source.commit"}
+    assert {finding.where for finding in left} <= {"source.commit"}
 
 
 def test_what_no_two_runs_share_is_told_by_its_name():
     assert [
-        (one.where, one.reason)
-        for one in origin.copies(
+        (copy.where, copy.reason)
+        for copy in origin.copies(
             {"run.nonce": "1", "figures": "2", "raw samples x": "3"},
             {"1": "first", "2": "second"},
         )
@@ -178,7 +182,7 @@ def test_what_no_two_runs_share_is_told_by_its_name():
         ("figures", "are those of result second"),
     ]
     told = checks.copied({"run.nonce": "1", "figures": "2"}, {"1": "a", "2": "b"})
-    assert [(one.rule, one.outcome) for one in told] == [
+    assert [(finding.rule, finding.outcome) for finding in told] == [
         ("duplicate", "flagged"),
         ("samples", "flagged"),
     ]
@@ -206,6 +210,6 @@ def test_questions_are_made_from_the_seed_of_the_run(labels, held):
     about = {"suite": "quality", "case": "questions/all", "metric": "score", "unit": "share"}
     asked = figure(**about, value=0.5, low=0.4, high=0.6, labels=labels)
     data = stated(asked, seed=7, suites=["quality"])
-    told = [(one.where, one.reason) for one in of_law("nonce", read_statement(data))]
+    told = [(finding.where, finding.reason) for finding in of_law("nonce", read_statement(data))]
     reason = "its questions are not made from the run's seed"
     assert told == [("questions/all score", reason)] * held

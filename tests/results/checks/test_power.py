@@ -38,8 +38,8 @@ def genoa():
 
 
 def told(rule, *figures, meters, machine):
-    found = checks.check(read_statement(stated(*figures, machine=machine, meters=meters)))
-    return [(one.where, one.reason) for one in found if one.rule == rule]
+    findings = checks.check(read_statement(stated(*figures, machine=machine, meters=meters)))
+    return [(finding.where, finding.reason) for finding in findings if finding.rule == rule]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def told(rule, *figures, meters, machine):
 )
 def test_a_meter_is_as_accurate_as_instruments_are_and_calibrated_before_it_measures(listed, why):
     meters = [{**NVML, **listed}]
-    found = told("meter", power(300.0, by(NVML)), meters=meters, machine=h100(1))
-    assert [(where, reason.startswith(why)) for where, reason in found] == (
+    findings = told("meter", power(300.0, by(NVML)), meters=meters, machine=h100(1))
+    assert [(where, reason.startswith(why)) for where, reason in findings] == (
         [("meters", True)] if why else []
     )
 
@@ -91,8 +91,8 @@ def test_a_meter_is_as_accurate_as_instruments_are_and_calibrated_before_it_meas
     ],
 )
 def test_a_figure_is_by_a_listed_meter_as_it_is_listed(labels, why):
-    found = told("meter", power(300.0, labels), meters=[NVML], machine=h100(1))
-    assert [reason.startswith(why) for _, reason in found] == ([True] if why else [])
+    findings = told("meter", power(300.0, labels), meters=[NVML], machine=h100(1))
+    assert [reason.startswith(why) for _, reason in findings] == ([True] if why else [])
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_a_figure_is_by_a_listed_meter_as_it_is_listed(labels, why):
     ],
 )
 def test_a_chip_draws_between_a_twentieth_of_its_nameplate_and_all_of_it(watts, why):
-    found = told("power", power(watts, by(NVML)), meters=[NVML], machine=h100(1))
-    assert found == [("decode/b1/ctx64 power", reason) for reason in why]
+    findings = told("power", power(watts, by(NVML)), meters=[NVML], machine=h100(1))
+    assert findings == [("decode/b1/ctx64 power", reason) for reason in why]
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_a_meter_covers_as_many_chips_as_it_says(meter, most, least):
     ("chips", "why"), [(2, []), (8, ["is of one meter, of 8 chips that share the work"])]
 )
 def test_the_joules_of_several_chips_are_not_those_of_one_meter(chips, why):
-    found = told("power", power(300.0, by(NVML)), meters=[NVML], machine=h100(chips))
-    assert [reason for _, reason in found] == why
+    findings = told("power", power(300.0, by(NVML)), meters=[NVML], machine=h100(chips))
+    assert [reason for _, reason in findings] == why
 
 
 def test_memory_and_a_pool_have_no_least_power():

@@ -24,7 +24,7 @@ def judged(data, samples):
 
 
 def refused(data, samples):
-    return [one for one in judged(data, samples).findings if one.outcome == "refused"]
+    return [finding for finding in judged(data, samples).findings if finding.outcome == "refused"]
 
 
 def encoded(cells):
@@ -65,10 +65,10 @@ def test_an_interval_worked_out_by_hand_is_what_three_processes_give():
 def test_percentiles_of_requests_are_those_of_the_pooled_samples():
     data, cells = raw.published("serving")
     ttft = [
-        one["samples"]
+        entry["samples"]
         for kept in cells.values()
-        for one in kept["series"]
-        if (one["case"], one["metric"]) == ("closed/c4/isl64/osl16", "ttft")
+        for entry in kept["series"]
+        if (entry["case"], entry["metric"]) == ("closed/c4/isl64/osl16", "ttft")
     ]
     pooled = sorted(sample for samples in ttft for sample in samples)
     stated_now = {
@@ -87,7 +87,7 @@ def test_every_published_result_is_what_its_raw_samples_give(place):
 
     opened = archive.open_result(place)
     assert opened.evidence.rows
-    assert [one for one in opened.findings if one.rule == "samples"] == []
+    assert [finding for finding in opened.findings if finding.rule == "samples"] == []
     # They are from before energy was kept with the samples.
     [line] = [line for line in opened.unchecked if line.startswith("samples")]
     assert "figures of energy not checked" in line
@@ -100,11 +100,15 @@ def test_every_published_result_is_what_its_raw_samples_give(place):
 def test_a_figure_that_the_samples_do_not_give_is_refused_with_both_numbers(suite, change):
     data, samples = change(suite)
     named = raw.figure_of(data, suite)
-    ours = [one for one in refused(data, samples) if one.where.startswith(f"{named['case']} ")]
-    assert {one.rule for one in ours} == {"samples"}
-    assert ours[0].left != ours[0].right
-    assert "its raw samples give" in ours[0].reason
-    assert ours[0].formula.startswith("value, interval, n and labels")
+    findings = [
+        finding
+        for finding in refused(data, samples)
+        if finding.where.startswith(f"{named['case']} ")
+    ]
+    assert {finding.rule for finding in findings} == {"samples"}
+    assert findings[0].left != findings[0].right
+    assert "its raw samples give" in findings[0].reason
+    assert findings[0].formula.startswith("value, interval, n and labels")
 
 
 ALTERED = {
@@ -135,7 +139,7 @@ def test_figures_that_the_samples_give_are_held_one_by_one():
 @pytest.mark.parametrize("change", ALTERED.values(), ids=ALTERED)
 def test_whatever_is_altered_in_a_figure_is_told(change):
     data = stated(figure(**{**exact(), **change}))
-    assert "samples" in {one.rule for one in refused(data, encoded(CELLS))}
+    assert "samples" in {finding.rule for finding in refused(data, encoded(CELLS))}
 
 
 TOLD = {
@@ -152,24 +156,26 @@ TOLD = {
 @pytest.mark.parametrize("name", TOLD)
 def test_the_reason_names_what_was_altered_and_both_values(name):
     data = stated(figure(**{**exact(), **ALTERED[name]}))
-    [found] = [one for one in refused(data, encoded(CELLS)) if one.rule == "samples"]
-    assert found.reason == TOLD[name]
-    assert found.where == f"{ALTERED[name].get('case', CASE)} tpot"
+    [finding] = [finding for finding in refused(data, encoded(CELLS)) if finding.rule == "samples"]
+    assert finding.reason == TOLD[name]
+    assert finding.where == f"{ALTERED[name].get('case', CASE)} tpot"
 
 
 def test_numbers_are_given_beside_the_reason_and_texts_are_not():
     both = {"a label": (2.0, 1.0), "n": (10, 9.0), "method": (None, None)}
     for name, numbers in both.items():
         data = stated(figure(**{**exact(), **ALTERED[name]}))
-        [found] = [one for one in refused(data, encoded(CELLS)) if one.rule == "samples"]
-        assert (found.left, found.right) == numbers
+        [finding] = [
+            finding for finding in refused(data, encoded(CELLS)) if finding.rule == "samples"
+        ]
+        assert (finding.left, finding.right) == numbers
 
 
 def test_a_percentile_that_the_samples_do_not_give_is_named():
     labels = {"batch": 1, "percentile": 99.0}
     data = stated(figure(**{**exact(), "labels": labels}))
-    [found] = [one for one in refused(data, encoded(CELLS)) if one.rule == "samples"]
-    assert found.where == f"{CASE} tpot p99.0"
+    [finding] = [finding for finding in refused(data, encoded(CELLS)) if finding.rule == "samples"]
+    assert finding.where == f"{CASE} tpot p99.0"
 
 
 def test_the_worst_rounding_of_another_machine_is_no_difference():
@@ -184,22 +190,24 @@ def test_a_point_that_its_samples_call_invalid_cannot_be_stated_as_valid():
     for kept in cells.values():
         for point in kept["facts"].get("points", {}).values():
             point["problems"] = ["the client was too slow"]
-    found = refused(data, raw.named(data, cells))
+    findings = refused(data, raw.named(data, cells))
     told = "valid True is stated, its raw samples give False"
-    assert any(one.reason == told for one in found)
+    assert any(finding.reason == told for finding in findings)
 
 
 def test_failures_that_the_samples_count_cannot_be_left_out():
     data, cells = raw.published("serving")
-    failed = [one for kept in cells.values() for one in kept["series"] if one["metric"] == "failed"]
+    failed = [
+        entry for kept in cells.values() for entry in kept["series"] if entry["metric"] == "failed"
+    ]
     failed[0]["samples"] = [3.0]
     predicate = data["predicate"]
     predicate["measurements"] = [
         item for item in predicate["measurements"] if item["metric"] != "failed"
     ]
-    [found] = refused(data, raw.named(data, cells))
-    assert (found.where, found.right) == (f"{failed[0]['case']} failed", 3.0)
-    assert found.reason == "is not stated, its raw samples give 3"
+    [finding] = refused(data, raw.named(data, cells))
+    assert (finding.where, finding.right) == (f"{failed[0]['case']} failed", 3.0)
+    assert finding.reason == "is not stated, its raw samples give 3"
 
 
 def test_what_speaks_against_a_point_is_not_left_out():
@@ -210,9 +218,11 @@ def test_what_speaks_against_a_point_is_not_left_out():
     stated = [item for item in predicate["measurements"] if item["metric"] == metric]
     kept = [item for item in predicate["measurements"] if item["metric"] != metric]
     predicate["measurements"] = kept
-    found = refused(data, samples)
-    assert len(found) == len(stated) > 0
-    assert {one.where for one in found} == {f"{item['case']} {metric}" for item in stated}
+    findings = refused(data, samples)
+    assert len(findings) == len(stated) > 0
+    assert {finding.where for finding in findings} == {
+        f"{item['case']} {metric}" for item in stated
+    }
 
 
 METER = {"name": "rapl", "scope": "package", "method": "hardware counter"}
@@ -238,14 +248,14 @@ def test_energy_is_computed_again_from_the_windows_of_the_meters():
     true = figure(**{name: getattr(energy, name) for name in fields})
     assert refused(stated(figure(**exact()), true), encoded(metered())) == []
     false = {**true, "value": 2.9}
-    [found] = refused(stated(figure(**exact()), false), encoded(metered()))
-    assert (found.left, found.right) == (2.9, 3.0)
+    [finding] = refused(stated(figure(**exact()), false), encoded(metered()))
+    assert (finding.left, finding.right) == (2.9, 3.0)
 
 
 def test_energy_without_windows_is_not_checked_and_said_to_be():
     joules = figure(metric="energy_per_output_token", unit="J/token", value=3.0, low=2.0, high=4.0)
     told = judged(stated(figure(**exact()), joules), encoded(CELLS))
-    assert [one for one in told.findings if one.outcome == "refused"] == []
+    assert [finding for finding in told.findings if finding.outcome == "refused"] == []
     assert any("1 figures of energy not checked" in line for line in told.unchecked)
 
 
@@ -286,11 +296,11 @@ ODD = {
 
 @pytest.mark.parametrize("samples", ODD.values(), ids=ODD)
 def test_samples_that_are_none_give_no_figures_and_one_line(samples):
-    [found] = refused(stated(figure(**exact())), samples)
-    assert (found.rule, found.where) == ("samples", "raw samples")
-    assert found.reason.startswith("give no figures: raw")
-    assert str(found).isprintable()
-    assert len(str(found)) < 400
+    [finding] = refused(stated(figure(**exact())), samples)
+    assert (finding.rule, finding.where) == ("samples", "raw samples")
+    assert finding.reason.startswith("give no figures: raw")
+    assert str(finding).isprintable()
+    assert len(str(finding)) < 400
 
 
 def test_samples_above_the_bound_are_not_checked_and_said_to_be():
@@ -359,16 +369,16 @@ def test_every_answer_is_graded_again():
     all_of_them = data["predicate"]["measurements"][0]
     assert (all_of_them["case"], all_of_them["value"]) == ("questions/all", 2 / 11)
     all_of_them["value"] = 3 / 11
-    [found] = refused(data, asked())
-    assert found.reason == "0.2727272727 is stated, its raw samples give 0.1818181818"
+    [finding] = refused(data, asked())
+    assert finding.reason == "0.2727272727 is stated, its raw samples give 0.1818181818"
 
 
 def test_a_family_that_answers_badly_cannot_be_left_out():
     data = answered()
     left = data["predicate"]["measurements"].pop()
-    [found] = refused(data, asked())
-    assert found.where == f"{left['case']} {left['metric']}"
-    assert found.reason.startswith("is not stated, its raw samples give")
+    [finding] = refused(data, asked())
+    assert finding.where == f"{left['case']} {left['metric']}"
+    assert finding.reason.startswith("is not stated, its raw samples give")
 
 
 @pytest.mark.parametrize(
@@ -378,5 +388,6 @@ def test_a_family_that_answers_badly_cannot_be_left_out():
 )  # fmt: skip
 def test_answers_that_are_not_all_there_are_no_samples(change):
     assert any(
-        one.reason.startswith("give no figures") for one in refused(answered(), asked(**change))
+        finding.reason.startswith("give no figures")
+        for finding in refused(answered(), asked(**change))
     )

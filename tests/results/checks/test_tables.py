@@ -13,7 +13,7 @@ from suites.base.labels import LABELS
 
 def test_the_document_holds_every_law_datasheet_geometry_and_label():
     told = json.loads(tables.document())
-    assert [one["formula"] for one in told["laws"]] == [law.formula for law in LAWS]
+    assert [law["formula"] for law in told["laws"]] == [law.formula for law in LAWS]
     assert told["chips"].keys() == catalog.chips().keys()
     assert told["models"].keys() == {*models.available()}
     assert told["labels"].keys() == LABELS.keys()
@@ -85,9 +85,9 @@ def test_a_model_is_told_by_sums_worked_out_by_hand():
 def test_experts_are_read_as_one_token_touches_them():
     # Mixtral 8x7B: two of eight experts of 3 x 4096 x 14336 weights, in 32 layers.
     told = json.loads(tables.document())["models"]["mixtral-8x7b"]
-    one = 3 * 4096 * 14336
-    assert told["read"]["experts"] == pytest.approx(32 * 2 * one, rel=1e-3)
-    assert told["stored"]["experts"] == pytest.approx(32 * 8 * one, rel=1e-3)
+    expert = 3 * 4096 * 14336
+    assert told["read"]["experts"] == pytest.approx(32 * 2 * expert, rel=1e-3)
+    assert told["stored"]["experts"] == pytest.approx(32 * 8 * expert, rel=1e-3)
 
 
 def test_what_has_no_place_in_a_table_is_an_error():

@@ -65,15 +65,15 @@ def test_the_published_results_are_costed_with_the_promised_fields(cost):
 
 def test_a_reader_s_own_price_changes_the_cost_and_is_named(cost, tmp_path):
     (tmp_path / "mine.toml").write_text(SHEET)
-    ours = json.loads(cost("--results", PUBLIC, "--json").stdout)
-    theirs = json.loads(
+    shipped = json.loads(cost("--results", PUBLIC, "--json").stdout)
+    own = json.loads(
         cost("--results", PUBLIC, "--price-sheet", tmp_path / "mine.toml", "--json").stdout
     )
-    assert {row["price_sheet"] for row in theirs} == {"mine"}
+    assert {row["price_sheet"] for row in own} == {"mine"}
     # 3.6 USD per core and hour against the sheet's 0.05873, at 7 yuan instead of the sheet's.
     expected = 3.6 / 0.05873 * 7.0 / latest_prices().cny_per_usd.value
-    for ours_row, theirs_row in zip(ours, theirs, strict=True):
-        ratio = theirs_row["fen_multiple"] / ours_row["fen_multiple"]
+    for shipped_row, own_row in zip(shipped, own, strict=True):
+        ratio = own_row["fen_multiple"] / shipped_row["fen_multiple"]
         assert ratio == pytest.approx(expected)
 
 

@@ -113,7 +113,7 @@ def test_submit_publish_and_verify_work_together_from_the_shell(
     path.write_bytes(sealed())
 
     with start() as (_, client):
-        said = fenmark("submit", "--to", client.base_url, path, "--json").stdout
-        assert '"ok": true' in said
+        output = fenmark("submit", "--to", client.base_url, path, "--json").stdout
+        assert '"ok": true' in output
         fenmark("publish", "--data", tmp_path / "data", "--out", tmp_path / "out")
     assert '"ok": true' in fenmark("verify", tmp_path / "out", "--json").stdout

@@ -43,14 +43,14 @@ def test_at_the_break_even_both_bills_are_the_same(rate, api, share):
 @pytest.fixture
 def cost():
     rate = row("output_throughput", 2500.0, case="closed/c64")
-    [found] = costs.cost_rows(
+    [cost_row] = costs.cost_rows(
         [rate],
         chip="h100-sxm",
         count=1,
         sheet=catalog.price_sheets()["2026-11-28"],
         served=served("meta-llama/Llama-3.1-8B-Instruct", "fp8"),
     )
-    return found
+    return cost_row
 
 
 def test_a_row_has_the_price_of_its_own_tokens_and_both_break_evens(cost):
@@ -87,15 +87,15 @@ def test_the_lines_say_price_break_even_and_the_month(cost):
 
 def test_a_model_that_nobody_sells_has_no_line():
     rate = row("output_throughput", 2500.0)
-    [found] = costs.cost_rows(
+    [cost_row] = costs.cost_rows(
         [rate],
         chip="h100-sxm",
         count=1,
         sheet=catalog.latest_prices(),
         served=served("qwen2.5-0.5b", "fp16"),
     )
-    assert (found.api, found.breakeven_utilization) == (None, None)
-    assert list(api_lines([({}, "h100-sxm", found)], None)) == []
+    assert (cost_row.api, cost_row.breakeven_utilization) == (None, None)
+    assert list(api_lines([({}, "h100-sxm", cost_row)], None)) == []
 
 
 @pytest.mark.parametrize(("text", "tokens"), [("2e9", 2e9), ("500M", 5e8), ("1.5 G", 1.5e9)])

@@ -31,21 +31,21 @@ def row(metric, value=100.0, **labels):
     )
 
 
-def joules(found):
-    return floor(found, BF16, H100, 1).joules_per_token
+def joules(measured):
+    return floor(measured, BF16, H100, 1).joules_per_token
 
 
 def test_one_decoded_token_waits_for_the_weights():
     # 8.03 B weights less the embedding (525 M) at 2 B over 3.35 TB/s are 4.5 ms, at 700 W 3.1 J.
-    found = joules(row("decode_throughput", batch=1, context=1))
-    assert found == pytest.approx((8.03e9 - 0.525e9) * 2 / 3.35e12 * 700, rel=0.01)
+    per_token = joules(row("decode_throughput", batch=1, context=1))
+    assert per_token == pytest.approx((8.03e9 - 0.525e9) * 2 / 3.35e12 * 700, rel=0.01)
 
 
 def test_a_long_prompt_is_bound_by_compute():
     # 2 FLOP a weight of the layers (6.98 B), and attention, over 989.4 TFLOP/s at 700 W.
-    found = joules(row("prefill_throughput", isl=8192))
+    per_token = joules(row("prefill_throughput", isl=8192))
     weights = 2 * 6.98e9 / 989.4e12 * 700
-    assert weights < found < 1.4 * weights
+    assert weights < per_token < 1.4 * weights
 
 
 def test_serving_pays_for_the_prompt_and_each_step_after_the_first_token():
@@ -84,8 +84,8 @@ def test_narrow_weights_may_be_computed_in_wider_types_but_never_the_reverse():
     ],
 )
 def test_the_method_says_which_side_of_the_roofline_is_known(chip, method):
-    found = floor(row("decode_throughput", batch=1), BF16, catalog.chips()[chip], 2)
-    assert found.method == method
+    lowest = floor(row("decode_throughput", batch=1), BF16, catalog.chips()[chip], 2)
+    assert lowest.method == method
 
 
 @pytest.mark.parametrize("chip", ["sunrise-s3", "gb200-nvl72"])
@@ -126,8 +126,8 @@ def test_a_cost_row_has_the_floor_in_kwh_dollars_and_fens():
     ],
 )
 def test_a_published_name_finds_its_geometry(name, precision, geometry, bits):
-    found = served(name, precision)
-    assert (found.geometry.id, found.bits) == (geometry, bits)
+    model = served(name, precision)
+    assert (model.geometry.id, model.bits) == (geometry, bits)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ def test_cores_compute_as_whole_sockets_and_draw_as_themselves():
     # 17 cores lie on two sockets of 460.8 GB/s, and draw 320 W ÷ 16 each at most.
     genoa = catalog.chips()["epyc-9004"]
     work = work_per_token(row("decode_throughput", batch=1), BF16)
-    found = floor(row("decode_throughput", batch=1), BF16, genoa, 17)
-    assert found.joules_per_token == pytest.approx(work.read_bytes / (2 * 460.8e9) * 17 * 20)
+    lowest = floor(row("decode_throughput", batch=1), BF16, genoa, 17)
+    assert lowest.joules_per_token == pytest.approx(work.read_bytes / (2 * 460.8e9) * 17 * 20)
 
 
 def test_cores_of_a_part_of_known_size_lie_on_as_few_sockets_as_it_says():

@@ -55,8 +55,8 @@ def test_two_offers_are_no_market_and_the_same_offer_twice_is_one():
 
 
 def test_classes_and_chips_are_markets_of_their_own():
-    found = offers.markets([offer(1), offer(2, kind="spot"), offer(3, chip="l4")])
-    assert [(one.chip, one.price_class) for one in found] == [
+    markets = offers.markets([offer(1), offer(2, kind="spot"), offer(3, chip="l4")])
+    assert [(market.chip, market.price_class) for market in markets] == [
         ("h100-sxm", "on-demand"),
         ("h100-sxm", "spot"),
         ("l4", "on-demand"),
@@ -71,8 +71,10 @@ def test_skypilot_s_machines_become_offers_by_chip_core_and_class(vms):
         "c7a.large,,,2,4,nonsense,us-east-1,,\n"
         "x9z.large,,,2,4,0.2,us-east-1,,0.2\n"
     )
-    found = price_sources.read_offers("skypilot", [path])
-    seen = {(one.chip, one.price_class, one.per, round(one.usd_per_hour, 5)) for one in found}
+    quotes = price_sources.read_offers("skypilot", [path])
+    seen = {
+        (quote.chip, quote.price_class, quote.per, round(quote.usd_per_hour, 5)) for quote in quotes
+    }
     assert seen == {
         ("h100-sxm", "on-demand", "chip", 6.88),
         ("h100-sxm", "spot", "chip", 2.5),
@@ -87,8 +89,8 @@ def test_skypilot_s_machines_become_offers_by_chip_core_and_class(vms):
 def test_a_marketplace_is_a_class_of_its_own_and_a_bare_accelerator_no_offer(vms):
     memory = "\"{'Gpus': [{'MemoryInfo': {'SizeInMiB': 163118}}]}\""
     rows = f'2x-H100_SXM-32,H100,2,32,64,3.74,"Texas, US",{memory},0.00\n'
-    [found] = price_sources.read_offers("skypilot", [vms(rows, "vast")])
-    assert (found.chip, found.price_class, found.usd_per_hour) == ("h100-sxm", "marketplace", 1.87)
+    [quote] = price_sources.read_offers("skypilot", [vms(rows, "vast")])
+    assert (quote.chip, quote.price_class, quote.usd_per_hour) == ("h100-sxm", "marketplace", 1.87)
     form = "\"{'Gpus': [{'Name': 'A100 PCIe', 'Count': 1}]}\""
     rows = f"1x_A100-80GB_SECURE,A100-80GB,1,8,117,1.59,CA,{form},1.59\n"
     [stated] = price_sources.read_offers("skypilot", [vms(rows, "runpod")])
@@ -134,8 +136,8 @@ FEED = (
 def test_the_feed_s_newest_day_counts_once_for_each_provider(tmp_path):
     path = tmp_path / "2026-10.jsonl"
     path.write_text(FEED)
-    found = price_sources.read_offers("gpu-price-feed", [path])
-    assert [(one.provider, one.price_class, one.usd_per_hour) for one in found] == [
+    quotes = price_sources.read_offers("gpu-price-feed", [path])
+    assert [(quote.provider, quote.price_class, quote.usd_per_hour) for quote in quotes] == [
         ("runpod", "on-demand", 0.49),
         ("vastai", "marketplace", 0.32),
     ]
@@ -179,8 +181,10 @@ H100, H200, A100, SLICE = ("H100", 80.0), ("H200", 141.0), ("A100", 40.0), ("A10
 def test_gpuhunt_s_items_are_offers_where_the_chip_is_told(monkeypatch, machine, count, has, chip):
     items = [gpu(*has, count, instance_name=machine, price=3.0 * count)]
     monkeypatch.setitem(sys.modules, "gpuhunt", SimpleNamespace(query=lambda: items))
-    found = [(one.chip, one.usd_per_hour) for one in price_sources.read_offers("gpuhunt", [])]
-    assert found == ([(chip, 3.0)] if chip else [])
+    prices = [
+        (quote.chip, quote.usd_per_hour) for quote in price_sources.read_offers("gpuhunt", [])
+    ]
+    assert prices == ([(chip, 3.0)] if chip else [])
 
 
 def test_gpuhunt_s_spot_price_is_a_class_and_a_machine_without_gpus_is_rented_by_the_core(
@@ -192,8 +196,8 @@ def test_gpuhunt_s_spot_price_is_a_class_and_a_machine_without_gpus_is_rented_by
         item(instance_name="c7a.2xlarge", price=0.4),
     ]
     monkeypatch.setitem(sys.modules, "gpuhunt", SimpleNamespace(query=lambda: items))
-    found = price_sources.read_offers("gpuhunt", [])
-    assert [(one.chip, one.price_class, one.usd_per_hour) for one in found] == [
+    quotes = price_sources.read_offers("gpuhunt", [])
+    assert [(quote.chip, quote.price_class, quote.usd_per_hour) for quote in quotes] == [
         ("h100-sxm", "spot", 2.0),
         ("rtx-4090", "marketplace", 0.4),
         ("epyc-9004", "on-demand", 0.05),

@@ -102,9 +102,9 @@ def test_any_text_is_a_price_or_one_line(text):
 
 def test_euros_are_taken_at_the_sheet_s_rate_and_refused_without_one():
     latest = catalog.latest_prices()
-    found = own_prices(latest, price="€1/h", owned="1000 EUR")
-    assert found.own.usd_per_hour == pytest.approx(1 / latest.eur_per_usd.value)
-    assert found.own.purchase_usd == pytest.approx(1000 / latest.eur_per_usd.value)
+    prices = own_prices(latest, price="€1/h", owned="1000 EUR")
+    assert prices.own.usd_per_hour == pytest.approx(1 / latest.eur_per_usd.value)
+    assert prices.own.purchase_usd == pytest.approx(1000 / latest.eur_per_usd.value)
     with pytest.raises(UserError, match=r"^--price: .* no rate of EUR"):
         own_prices(SHEET, price="1EUR/h")
 

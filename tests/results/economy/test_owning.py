@@ -89,8 +89,8 @@ def test_owning_is_shared_among_kinds_capital_by_time_and_electricity_by_energy(
         row("energy_per_output_token", 0.9, case="decode/b8"),
     ]
     rows = [served, metered, *windows]
-    found = costs.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet)
-    owned = next(cost.owned for cost in found if cost.suite == "serving")
+    every_cost = costs.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet)
+    owned = next(cost.owned for cost in every_cost if cost.suite == "serving")
     power = 700 / 50 / 3.6 * 1.54 * sheet.usd_per_kwh
     capital = owned.usd.value - power
     # Of a request's seconds 5 of 6 are answer, of its joules 3 of 5.

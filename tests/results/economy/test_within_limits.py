@@ -49,26 +49,26 @@ def derive(*figures, kind="gpu", count=8):
 
 
 def test_a_searchs_figure_is_divided_by_chips_and_by_the_power_at_its_load():
-    (one,) = derive(searched(), power(4000.0), power(3000.0, agents=12))
-    assert (one.name, one.load) == ("agents", Span(24.0, 24.0, 25.0))
-    assert one.per_chip == Span(3.0, 3.0, 25 / 8)
-    assert one.per_megawatt.value == pytest.approx(6000)
+    (derived,) = derive(searched(), power(4000.0), power(3000.0, agents=12))
+    assert (derived.name, derived.load) == ("agents", Span(24.0, 24.0, 25.0))
+    assert derived.per_chip == Span(3.0, 3.0, 25 / 8)
+    assert derived.per_megawatt.value == pytest.approx(6000)
     # 24 at most 5,000 W, and below 25 at least 3,600 W.
-    assert one.per_megawatt.low == pytest.approx(4800)
-    assert one.per_megawatt.high == pytest.approx(25 / 3600 * 1e6)
-    assert one.how == "24 agents ÷ 8 chips; 24 agents ÷ 4000 W (chip, dcgm total of 8) × 10^6"
+    assert derived.per_megawatt.low == pytest.approx(4800)
+    assert derived.per_megawatt.high == pytest.approx(25 / 3600 * 1e6)
+    assert derived.how == "24 agents ÷ 8 chips; 24 agents ÷ 4000 W (chip, dcgm total of 8) × 10^6"
 
 
 def test_the_widest_meter_counts_and_one_chip_of_several_is_not_all():
     chips = [power(500.0, meter=f"dcgm {place}") for place in range(2)]
-    (one,) = derive(searched(), *chips, power(6000.0, "node", "redfish 1"))
-    assert one.per_megawatt.value == pytest.approx(4000)
-    (one,) = derive(searched(), power(4000.0), power(6000.0, "node", "redfish 1"))
-    assert one.per_megawatt.value == pytest.approx(4000)
-    (one,) = derive(searched(), *chips)
-    assert one.per_megawatt is None
-    (one,) = derive(searched(), chips[0], count=1)
-    assert one.per_megawatt.value == pytest.approx(48_000)
+    (derived,) = derive(searched(), *chips, power(6000.0, "node", "redfish 1"))
+    assert derived.per_megawatt.value == pytest.approx(4000)
+    (derived,) = derive(searched(), power(4000.0), power(6000.0, "node", "redfish 1"))
+    assert derived.per_megawatt.value == pytest.approx(4000)
+    (derived,) = derive(searched(), *chips)
+    assert derived.per_megawatt is None
+    (derived,) = derive(searched(), chips[0], count=1)
+    assert derived.per_megawatt.value == pytest.approx(48_000)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_the_widest_meter_counts_and_one_chip_of_several_is_not_all():
     ],
 )
 def test_another_points_power_or_a_modelled_one_is_not_that_of_the_load(other):
-    (one,) = derive(searched(), other)
-    assert one.per_megawatt is None
-    assert one.how.endswith("no meter saw the load found")
+    (derived,) = derive(searched(), other)
+    assert derived.per_megawatt is None
+    assert derived.how.endswith("no meter saw the load found")
 
 
 def test_cores_are_no_chips_and_a_search_that_is_not_valid_has_nothing_derived():
-    (one,) = derive(searched(), kind="cpu")
-    assert one.per_chip is None
+    (derived,) = derive(searched(), kind="cpu")
+    assert derived.per_chip is None
     invalid = searched(labels={**LOAD, "valid": False, "invalid_because": "x"})
     assert derive(invalid, figure()) == []
     (rate,) = derive(searched("searched_rate", unit="1/s", high=None))

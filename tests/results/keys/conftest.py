@@ -115,7 +115,7 @@ class Sigstore:
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), False),
             (named, True),
             (above, False),
-            *((one, False) for one in claims.extensions()),
+            *((extension, False) for extension in claims.extensions()),
         ]
         unlogged = self._sealed(builder, extensions)
         promise = _tagged(0x04, self._promise(unlogged.tbs_certificate_bytes))
@@ -166,14 +166,14 @@ class Sigstore:
         return promised | {"verification": {"signedEntryTimestamp": stamp, "inclusionProof": proof}}
 
     def _entry(self, body):
-        said = self.log(body)
-        proof = said["verification"]["inclusionProof"]
-        stamp = said["verification"]["signedEntryTimestamp"]
+        entry = self.log(body)
+        proof = entry["verification"]["inclusionProof"]
+        stamp = entry["verification"]["signedEntryTimestamp"]
         return {
             "logIndex": "0",
             "logId": {"keyId": _b64(_keyid(self.signatures))},
             "kindVersion": {"kind": body["kind"], "version": body["apiVersion"]},
-            "integratedTime": str(said["integratedTime"]),
+            "integratedTime": str(entry["integratedTime"]),
             "inclusionPromise": {"signedEntryTimestamp": stamp},
             "inclusionProof": {
                 "logIndex": "0",
@@ -182,7 +182,7 @@ class Sigstore:
                 "hashes": [],
                 "checkpoint": {"envelope": proof["checkpoint"]},
             },
-            "canonicalizedBody": said["body"],
+            "canonicalizedBody": entry["body"],
         }
 
     def _builder(self, subject, public, serial, around):
@@ -204,11 +204,11 @@ class Sigstore:
         """A signed certificate timestamp, RFC 6962 section 3.2, in a list of one (3.3)."""
         at = int(self.now.timestamp() * 1000)
         entry = _keyid(self.authority) + struct.pack("!I", len(certificate))[1:] + certificate
-        said = struct.pack("!BBQH", 0, 0, at, 1) + entry + struct.pack("!H", 0)
-        signature = _signed(self.certificates, said)
-        one = struct.pack("!B32sQH", 0, _keyid(self.certificates), at, 0)
-        one += struct.pack("!BBH", 4, 3, len(signature)) + signature
-        return struct.pack("!HH", len(one) + 2, len(one)) + one
+        content = struct.pack("!BBQH", 0, 0, at, 1) + entry + struct.pack("!H", 0)
+        signature = _signed(self.certificates, content)
+        stamp = struct.pack("!B32sQH", 0, _keyid(self.certificates), at, 0)
+        stamp += struct.pack("!BBH", 4, 3, len(signature)) + signature
+        return struct.pack("!HH", len(stamp) + 2, len(stamp)) + stamp
 
 
 class Job(Signer):

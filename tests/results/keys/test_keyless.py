@@ -357,7 +357,7 @@ def test_a_commit_that_is_not_the_certified_one_is_flagged(
     data["predicate"]["source"]["commit"] = "c" * 40
     archive.accept(tmp_path, json.dumps(data).encode(), job(**claims), signer)
     [verdict] = verification.verify(tmp_path)
-    assert [one.where for one in verdict.findings if one.rule == "job"] == flagged
+    assert [finding.where for finding in verdict.findings if finding.rule == "job"] == flagged
 
 
 def test_who_lacks_the_library_is_told_so(home, no_library):

@@ -28,8 +28,8 @@ def pem(certificate):
 def answers(services, claims):
     """What GitHub, Fulcio and Rekor answer to a request's JSON, by path."""
     now = int(time.time())
-    said = {"iss": claims.issuer, "aud": "sigstore", "sub": "repo:lab/bench", "iat": now}
-    token = jwt.encode(said | {"exp": now + 300}, "a key of nobody's, 32 bytes long")
+    payload = {"iss": claims.issuer, "aud": "sigstore", "sub": "repo:lab/bench", "iat": now}
+    token = jwt.encode(payload | {"exp": now + 300}, "a key of nobody's, 32 bytes long")
 
     def certify(asked):
         request = base64.b64decode(asked["certificateSigningRequest"])
@@ -51,10 +51,10 @@ def in_a_job(answers, services, monkeypatch):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            said = answers[self.path.partition("?")[0]](json.loads(asked or b"{}"))
+            answer = answers[self.path.partition("?")[0]](json.loads(asked or b"{}"))
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(said).encode())
+            self.wfile.write(json.dumps(answer).encode())
 
         def do_GET(self):
             self.do_POST()
@@ -189,7 +189,7 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--keyless", "measure.yml", "--trusted-root", "x"], "is not a workflow"),
         (["--trusted-root", "x"], "is not a workflow"),
@@ -210,6 +210,6 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
         ),
     ],
 )
-def test_keys_new_refuses_what_is_no_workflow_or_root(verb, arguments, said):
-    with pytest.raises(UserError, match=said):
+def test_keys_new_refuses_what_is_no_workflow_or_root(verb, arguments, message):
+    with pytest.raises(UserError, match=message):
         verb("new", *arguments)

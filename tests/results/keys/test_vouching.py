@@ -30,14 +30,14 @@ def apply(board):
 
     def apply(signer, owner="lab"):
         text = runner_toml(signer.public_key, owner=owner)
-        said = notice.draft("registered", read_runner(text, "x"), datetime.now(UTC), key_file=text)
+        draft = notice.draft("registered", read_runner(text, "x"), datetime.now(UTC), key_file=text)
         asked = Asked(
             schema_version=1,
             method="POST",
             host=board.base_url.netloc.decode(),
             target="/v1/registrations",
             nonce=board.get("/v1/nonce").json()["nonce"],
-            body={"notice": envelope.sign(said, signer).decode()},
+            body={"notice": envelope.sign(draft, signer).decode()},
         )
         return board.post("/v1/registrations", content=requests.sign(signer, asked))
 
@@ -56,8 +56,12 @@ def key(services, identity, caller):
 def test_a_workflow_of_a_listed_organization_needs_no_administrator(board, apply, job, workflow):
     answer = apply(job())
     assert (answer.status_code, answer.json()["state"]) == (201, "accepted")
-    [owner] = [one for one in board.get("/v1/owners").json()["owners"] if one["owner"] == "lab"]
-    assert [(one["keyid"], one["keyless"]) for one in owner["runners"]] == [(workflow.keyid, True)]
+    [owner] = [
+        owner for owner in board.get("/v1/owners").json()["owners"] if owner["owner"] == "lab"
+    ]
+    assert [(runner["keyid"], runner["keyless"]) for runner in owner["runners"]] == [
+        (workflow.keyid, True)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,8 @@ def test_a_percentile_is_measured_or_else_usual():
     own = options(option(kind="measured"))
     limits = LatencyLimits(ttft_ms=20, percentile=99)
     assert not chosen(own, limits).ranked  # 4.76 × 10 ms
-    said = replace(own, tail=np.array([[15.0], [np.nan]]))
-    (best,) = chosen(said, limits).ranked
+    measured = replace(own, tail=np.array([[15.0], [np.nan]]))
+    (best,) = chosen(measured, limits).ranked
     assert best.ttft_ms.value == 15
 
 

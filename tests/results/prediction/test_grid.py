@@ -33,8 +33,8 @@ def test_points_broadcast():
 
 
 def test_an_axis_of_one_point_keeps_the_shape_of_what_is_asked():
-    one = KernelGrid((np.array([8.0]), np.array([1.0, 4.0])), np.array([[0.0, 2.0]]))
-    assert one.at(np.array([1.0, 8.0, 99.0]), 2.0).tolist() == [1.0, 1.0, 1.0]
+    grid = KernelGrid((np.array([8.0]), np.array([1.0, 4.0])), np.array([[0.0, 2.0]]))
+    assert grid.at(np.array([1.0, 8.0, 99.0]), 2.0).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_what_is_missing_is_taken_from_the_nearest():
@@ -47,7 +47,7 @@ def test_what_is_missing_is_taken_from_the_nearest():
 
 
 @given(st.floats(-20, 20), st.floats(-20, 20))
-def test_shipped_values_differ_by_half_a_step_at_most(one, other):
-    grid = KernelGrid((np.array([1.0, 2.0]),), np.array([one, other]))
+def test_shipped_values_differ_by_half_a_step_at_most(value, other):
+    grid = KernelGrid((np.array([1.0, 2.0]),), np.array([value, other]))
     again = KernelGrid.from_json(grid.as_json())
     assert np.abs(again.values - grid.values).max() <= 0.0025 + 1e-9

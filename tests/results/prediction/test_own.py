@@ -82,8 +82,8 @@ def test_prompts_follow_their_flops_and_what_all_share():
     flops = geometry_of(MODEL).prefill_flops
     known = own({EngineLoad("prefill", 1, n): 3.0 + 1e-9 * flops(n) for n in (128, 512)})
     assert time_of(known, EngineLoad("prefill", 1, 4096)) == pytest.approx(3.0 + 1e-9 * flops(4096))
-    one = own({EngineLoad("prefill", 1, 128): 100.0})
-    assert time_of(one, EngineLoad("prefill", 1, 256)) == pytest.approx(
+    own_engine = own({EngineLoad("prefill", 1, 128): 100.0})
+    assert time_of(own_engine, EngineLoad("prefill", 1, 256)) == pytest.approx(
         100 * flops(256) / flops(128)
     )
     # What is shared cannot be less than nothing.
@@ -242,9 +242,9 @@ def test_results_of_one_engine_are_taken_together():
     made.append(read_statement(stated(*kernels, **chip)).predicate)
     two = [of, engine(model=MODEL, precision="bf16")]
     made.append(read_statement(stated(rows[1], engines=two, **chip)).predicate)
-    (one,) = own_engines(made)
-    assert one.times == {EngineLoad("decode", 1, 64): pytest.approx(60.0)}
-    assert one.products == {2: 3.0}
+    (own_engine,) = own_engines(made)
+    assert own_engine.times == {EngineLoad("decode", 1, 64): pytest.approx(60.0)}
+    assert own_engine.products == {2: 3.0}
 
 
 def test_the_serving_suites_median_step_is_set_beside_it():
@@ -258,16 +258,16 @@ def test_the_serving_suites_median_step_is_set_beside_it():
 def test_the_command_predicts_what_its_archive_measured(fenmark):
     done = fenmark("predict", "--own", PUBLIC, "--isl", "256", "--concurrency", "2", "--json")
     told = json.loads(done.stdout)
-    assert [one["engine"] for one in told] == ["llama.cpp", "vLLM"]
-    for one in told:
-        assert one["tpot_low"] < one["tpot_ms"] < one["tpot_high"]
-        assert one["ttft_low"] < one["ttft_ms"] < one["ttft_high"]
-        rate = 2 * 1024 * 1e3 / (2 * one["ttft_ms"] + 1023 * one["tpot_ms"])
-        assert one["output_tokens_per_s"]["value"] == pytest.approx(rate)
+    assert [prediction["engine"] for prediction in told] == ["llama.cpp", "vLLM"]
+    for prediction in told:
+        assert prediction["tpot_low"] < prediction["tpot_ms"] < prediction["tpot_high"]
+        assert prediction["ttft_low"] < prediction["ttft_ms"] < prediction["ttft_high"]
+        rate = 2 * 1024 * 1e3 / (2 * prediction["ttft_ms"] + 1023 * prediction["tpot_ms"])
+        assert prediction["output_tokens_per_s"]["value"] == pytest.approx(rate)
     assert {held["kind"] for held in told[0]["held_out"]} == {"prefill"}
-    said = fenmark("predict", "--own", PUBLIC, "--concurrency", "8").stdout
-    assert "refused: no batch as large as 8" in said
-    assert "unseen batch held out: too few cells to say" in said
+    output = fenmark("predict", "--own", PUBLIC, "--concurrency", "8").stdout
+    assert "refused: no batch as large as 8" in output
+    assert "unseen batch held out: too few cells to say" in output
     other = fenmark(
         "predict", "--own", PUBLIC, "--model", "qwen3-0.6b", "--precision", "q4_k_m",
         "--concurrency", "2",

@@ -26,7 +26,7 @@ from suites.base.errors import UserError
 CHAT = Workload(isl=1024, osl=1024, concurrency=32)
 
 
-def one(chip="h200-sxm", model="llama-3.1-70b", load=CHAT, precision="fp8", **layout):
+def predicted(chip="h200-sxm", model="llama-3.1-70b", load=CHAT, precision="fp8", **layout):
     return predict(chip, model, load, precision=precision, **{"tp": 4, **layout})
 
 
@@ -40,7 +40,7 @@ def one(chip="h200-sxm", model="llama-3.1-70b", load=CHAT, precision="fp8", **la
     ],
 )
 def test_each_level_says_what_it_rests_on_and_its_own_error(chip, model, precision, basis):
-    made = one(chip, model, precision=precision)
+    made = predicted(chip, model, precision=precision)
     assert made.basis == basis
     assert made.error == shipped().errors[basis]
     assert made.tpot_low < made.tpot_ms < made.tpot_high
@@ -55,15 +55,17 @@ def test_each_level_says_what_it_rests_on_and_its_own_error(chip, model, precisi
 def test_levels_that_know_less_are_wider():
     errors, width = shipped().errors, {}
     for chip in ("h200-sxm", "l40s", "h20"):
-        made = one(chip, "llama-3.1-8b", precision="fp8")
+        made = predicted(chip, "llama-3.1-8b", precision="fp8")
         width[made.basis] = made.tpot_high / made.tpot_low
     assert width["calibrated" if "calibrated" in width else "kernels"] < width["datasheet"]
     assert errors["calibrated"] < errors["kernels"] < errors["datasheet"] < 0.18
 
 
 def test_another_vendors_datasheet_is_wider_still_and_slower():
-    ours, other = (one(chip, "qwen3-32b", precision="bf16") for chip in ("h20", "instinct-mi300x"))
-    assert other.tpot_high / other.tpot_low > ours.tpot_high / ours.tpot_low
+    known, other = (
+        predicted(chip, "qwen3-32b", precision="bf16") for chip in ("h20", "instinct-mi300x")
+    )
+    assert other.tpot_high / other.tpot_low > known.tpot_high / known.tpot_low
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_another_vendors_datasheet_is_wider_still_and_slower():
     ],
 )
 def test_what_cannot_be_known_is_refused_with_its_reason(asked_for, reason):
-    made = one(**asked_for)
+    made = predicted(**asked_for)
     assert reason in made.refused
     assert (made.tpot_ms, made.ttft_ms, made.basis) == (None, None, "")
 
@@ -104,7 +106,7 @@ def test_what_cannot_be_known_is_refused_with_its_reason(asked_for, reason):
     ],
 )
 def test_what_is_outside_is_wider_by_a_named_rule(change, rule):
-    made = one(**change)
+    made = predicted(**change)
     assert any(own.startswith(rule) for own in made.wider) if rule else made.wider == ()
 
 
@@ -116,7 +118,7 @@ def test_what_is_outside_is_wider_by_a_named_rule(change, rule):
 )
 def test_sums_grow_with_load_and_context_and_intervals_hold_the_figure(model, load, isl):
     def terms(isl, load):
-        made = one(
+        made = predicted(
             "b200-sxm",
             model,
             Workload(isl=isl, osl=512, concurrency=load),
@@ -135,9 +137,9 @@ def test_sums_grow_with_load_and_context_and_intervals_hold_the_figure(model, lo
 
 def test_unknown_names_are_a_users_error():
     with pytest.raises(UserError, match="no chip 'gpu9000'"):
-        one("gpu9000")
+        predicted("gpu9000")
     with pytest.raises(UserError, match="unknown model"):
-        one(model="no-such-model")
+        predicted(model="no-such-model")
 
 
 def test_cells_are_asked_for_and_calibration_narrows_what_was_unknown():
@@ -164,7 +166,7 @@ def test_a_geometry_of_ones_own_is_predicted():
     from suites import models
 
     own = models.load("qwen3-32b").model_copy(update={"id": "mine", "name": "mine"})
-    assert one(model=own).terms == one(model="qwen3-32b").terms
+    assert predicted(model=own).terms == predicted(model="qwen3-32b").terms
 
 
 # What ships

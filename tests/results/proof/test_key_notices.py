@@ -16,7 +16,7 @@ LAB, NEW, ADMIN, OTHER = (CryptoSigner.generate_ed25519() for _ in range(4))
 KEY = LAB.public_key.keyid
 
 
-def said(action, about, *by, owner="Lab", replaces="", **more):
+def signed_notice(action, about, *by, owner="Lab", replaces="", **more):
     """A notice about a key, signed by each of the others."""
     names = {"replaces": replaces} if replaces else {}
     text = runner_toml(about.public_key, owner=owner, **names)
@@ -41,7 +41,7 @@ def whys(*notices, **more):
     return [why for _, why in of(*notices, **more).refused]
 
 
-REGISTERED = said("registered", LAB, LAB, ADMIN)
+REGISTERED = signed_notice("registered", LAB, LAB, ADMIN)
 
 
 def test_a_registration_by_the_key_and_an_administrator_counts():
@@ -55,9 +55,9 @@ def test_a_registration_by_the_key_and_an_administrator_counts():
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (said("registered", LAB, ADMIN), "is not signed by the key it registers"),
-        (said("registered", LAB, LAB), "is signed by no administrator of this log"),
-        (said("registered", LAB, LAB, ADMIN, owner=" "), "names no owner"),
+        (signed_notice("registered", LAB, ADMIN), "is not signed by the key it registers"),
+        (signed_notice("registered", LAB, LAB), "is signed by no administrator of this log"),
+        (signed_notice("registered", LAB, LAB, ADMIN, owner=" "), "names no owner"),
     ],
     ids=["its key", "an administrator", "an owner"],
 )
@@ -68,18 +68,18 @@ def test_a_registration_that_lacks_something_is_refused(data, why):
 
 
 def test_a_key_is_registered_once():
-    again = said("registered", LAB, LAB, ADMIN, owner="Lab again")
+    again = signed_notice("registered", LAB, LAB, ADMIN, owner="Lab again")
     assert whys(REGISTERED, again) == ["registers a key that is registered already"]
 
 
 def test_a_replacement_ends_the_key_that_signed_it():
     old = runner_id(LAB.public_key)
-    handed = said("registered", NEW, NEW, ADMIN, LAB, replaces=old)
+    handed = signed_notice("registered", NEW, NEW, ADMIN, LAB, replaces=old)
     keys = of(REGISTERED, handed)
     assert keys.refused == []
     assert (keys.good(KEY, 10), keys.good(KEY, 11), keys.good(KEY)) == (True, False, False)
     assert keys.good(NEW.public_key.keyid)
-    alone = said("registered", NEW, NEW, ADMIN, replaces=old)
+    alone = signed_notice("registered", NEW, NEW, ADMIN, replaces=old)
     assert whys(REGISTERED, alone) == [f"replaces {old}, whose key has not signed that"]
     assert whys(alone) == [f"replaces {old}, whose key is not known here"]
 
@@ -123,7 +123,7 @@ def test_a_key_files_endorsement_makes_an_heir_and_its_word_alone_none():
 
 
 def test_an_owner_revokes_their_own_key_from_here_on():
-    keys = of(REGISTERED, said("revoked", LAB, LAB))
+    keys = of(REGISTERED, signed_notice("revoked", LAB, LAB))
     assert keys.distrusted == {KEY: [EntrySpan(11)]}
     assert (keys.good(KEY, 10), keys.good(KEY, 11)) == (True, False)
     assert keys.ended == {KEY: 11}
@@ -133,15 +133,15 @@ def test_an_owner_revokes_their_own_key_from_here_on():
     ("data", "why"),
     [
         (
-            said("revoked", LAB, OTHER),
+            signed_notice("revoked", LAB, OTHER),
             "is signed neither by its key, its recovery key nor an administrator of this log",
         ),
-        (said("revoked", LAB, LAB, since=3), "reaches back, which takes an administrator"),
+        (signed_notice("revoked", LAB, LAB, since=3), "reaches back, which takes an administrator"),
         (
-            said("revoked", LAB, ADMIN, since=12),
+            signed_notice("revoked", LAB, ADMIN, since=12),
             "distrusts from entry 12, which is not there yet",
         ),
-        (said("reinstated", LAB, ADMIN), "reinstates a key that is not revoked"),
+        (signed_notice("reinstated", LAB, ADMIN), "reinstates a key that is not revoked"),
     ],
     ids=["by another", "back by its owner", "too early", "not revoked"],
 )
@@ -150,18 +150,20 @@ def test_what_may_not_be_taken_back_is_refused(data, why):
 
 
 def test_an_administrator_may_reach_back_to_any_entry_there_is():
-    assert of(REGISTERED, said("revoked", LAB, ADMIN, since=3)).distrusted == {KEY: [EntrySpan(3)]}
-    assert of(REGISTERED, said("revoked", LAB, ADMIN, since=11)).refused == []
+    assert of(REGISTERED, signed_notice("revoked", LAB, ADMIN, since=3)).distrusted == {
+        KEY: [EntrySpan(3)]
+    }
+    assert of(REGISTERED, signed_notice("revoked", LAB, ADMIN, since=11)).refused == []
 
 
-REVOKED = said("revoked", LAB, LAB)
+REVOKED = signed_notice("revoked", LAB, LAB)
 
 
 @pytest.mark.parametrize(
     ("since", "spans"), [(None, [EntrySpan(11, 12)]), (11, []), (5, []), (12, [EntrySpan(11, 12)])]
 )
 def test_a_reinstated_key_is_good_again_from_an_entry_on(since, spans):
-    keys = of(REGISTERED, REVOKED, said("reinstated", LAB, ADMIN, since=since))
+    keys = of(REGISTERED, REVOKED, signed_notice("reinstated", LAB, ADMIN, since=since))
     assert keys.refused == []
     assert keys.distrusted == {KEY: spans}
     assert keys.good(KEY)
@@ -171,9 +173,9 @@ def test_a_reinstated_key_is_good_again_from_an_entry_on(since, spans):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (said("reinstated", LAB, LAB), "is signed by no administrator of this log"),
+        (signed_notice("reinstated", LAB, LAB), "is signed by no administrator of this log"),
         (
-            said("reinstated", LAB, ADMIN, since=13),
+            signed_notice("reinstated", LAB, ADMIN, since=13),
             "trusts from entry 13, which is not there yet",
         ),
     ],
@@ -184,14 +186,14 @@ def test_a_reinstatement_takes_an_administrator_and_an_entry_there_is(data, why)
 
 
 def test_a_key_revoked_twice_is_distrusted_from_the_earlier_entry():
-    early, late = (said("revoked", LAB, ADMIN, since=since) for since in (4, 9))
+    early, late = (signed_notice("revoked", LAB, ADMIN, since=since) for since in (4, 9))
     assert of(REGISTERED, early, late).distrusted == {KEY: [EntrySpan(4)]}
     assert of(REGISTERED, late, early).distrusted == {KEY: [EntrySpan(4)]}
 
 
 def test_an_offer_is_taken_or_told_why_not_and_leaves_no_trace():
     keys = of(REGISTERED)
-    refused = said("revoked", LAB, OTHER)
+    refused = signed_notice("revoked", LAB, OTHER)
     assert keys.offer(refused, 11).startswith("is signed neither by its key")
     assert (keys.refused, keys.notices) == ([], {envelope.digest(REGISTERED)})
     assert keys.offer(REVOKED, 11) == ""

@@ -105,7 +105,7 @@ def test_a_log_is_told_once_that_a_key_was_revoked(signer):
     key, text = signer.public_key, 'revoked_at = "2026-11-23T12:00:00Z"\nrevoked_reason = "lost"\n'
     runner = read_runner(runner_toml(key) + text, "a key file")
     told = list(events([runner], KeyLog()))
-    assert [one["action"] for one in told] == ["added", "revoked"]
+    assert [event["action"] for event in told] == ["added", "revoked"]
     assert told[1] == {
         "type": "key",
         "action": "revoked",

@@ -120,8 +120,8 @@ def grown(tmp_path, statement, signer):
 
 
 def problems(home, earlier):
-    found = verification.verify(home, earlier / "log" / "checkpoint")
-    return {line for verdict in found for line in verdict.problems}
+    verdicts = verification.verify(home, earlier / "log" / "checkpoint")
+    return {line for verdict in verdicts for line in verdict.problems}
 
 
 def test_a_log_that_grew_extends_its_earlier_checkpoint(grown):

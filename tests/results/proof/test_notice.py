@@ -25,12 +25,12 @@ def signed(action, *by, **more):
     return data
 
 
-def said(action, **more):
+def drafted(action, **more):
     return strict_json.loads(notice.draft(action, RUNNER, NOW, **more), "a notice")
 
 
 def test_a_registration_says_whose_key_it_is_and_holds_its_file():
-    assert said("registered", key_file=KEY_FILE) == {
+    assert drafted("registered", key_file=KEY_FILE) == {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": RUNNER.id, "digest": {"sha256": RUNNER.key.keyid}}],
         "predicateType": "urn:fenmark:notice:v1",
@@ -54,7 +54,7 @@ def test_a_registration_says_whose_key_it_is_and_holds_its_file():
     ],
 )
 def test_a_notice_names_the_entry_from_which_it_holds(action, since, more):
-    predicate = said(action, reason="lost", since=since)["predicate"]
+    predicate = drafted(action, reason="lost", since=since)["predicate"]
     assert predicate == {
         "schema_version": 1,
         "action": action,
@@ -90,7 +90,7 @@ def test_a_second_signature_is_added_once_and_leaves_the_first():
     both = notice.countersign(alone, ADMIN, "a notice")
     assert both.endswith(b"\n")
     read = strict_json.loads(both, "a notice")
-    assert [one["keyid"] for one in read["signatures"]] == [
+    assert [signature["keyid"] for signature in read["signatures"]] == [
         LAB.public_key.keyid,
         ADMIN.public_key.keyid,
     ]
@@ -115,7 +115,7 @@ def test_words_that_do_not_fit_the_action_are_refused(action, more, why):
 
 
 def changed(action, change, **more):
-    statement = said(action, **more)
+    statement = drafted(action, **more)
     change(statement)
     return envelope.sign(strict_json.canonical(statement), LAB)
 
@@ -123,11 +123,11 @@ def changed(action, change, **more):
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        (lambda one: one["predicate"].update(distrust_from=-1), "predicate.distrust_from"),
-        (lambda one: one["predicate"].update(trust_from=1), "predicate"),
-        (lambda one: one.update(predicateType="urn:x"), "predicateType"),
-        (lambda one: one.update(subject=[]), "subject"),
-        (lambda one: one["predicate"].update(html="<b>"), "predicate.html"),
+        (lambda draft: draft["predicate"].update(distrust_from=-1), "predicate.distrust_from"),
+        (lambda draft: draft["predicate"].update(trust_from=1), "predicate"),
+        (lambda draft: draft.update(predicateType="urn:x"), "predicateType"),
+        (lambda draft: draft.update(subject=[]), "subject"),
+        (lambda draft: draft["predicate"].update(html="<b>"), "predicate.html"),
     ],
 )
 def test_what_is_no_notice_is_refused_by_its_field(change, field):
@@ -147,11 +147,11 @@ def test_a_registration_of_another_key_than_it_names_is_refused():
 def test_notices_lie_beside_the_log_by_their_digest(tmp_path):
     data = [signed("revoked", reason=reason) for reason in ("lost", "stolen")]
     (tmp_path / "notices").mkdir()
-    for one in data:
-        place = notice.place(tmp_path, envelope.digest(one))
-        assert place.name == f"{envelope.digest(one)}.dsse.json"
-        place.write_bytes(one)
-    assert notice.files(tmp_path) == {envelope.digest(one): one for one in data}
+    for sealed in data:
+        place = notice.place(tmp_path, envelope.digest(sealed))
+        assert place.name == f"{envelope.digest(sealed)}.dsse.json"
+        place.write_bytes(sealed)
+    assert notice.files(tmp_path) == {envelope.digest(sealed): sealed for sealed in data}
     assert notice.paths(tmp_path) == sorted((tmp_path / "notices").iterdir())
     assert notice.files(tmp_path / "elsewhere") == {}
     (tmp_path / "notices" / "odd.dsse.json").mkdir()

@@ -33,13 +33,13 @@ def two(tmp_path, home):
     """URLs of two witnesses of the archive's log, and a policy that asks for both."""
     [key] = (home / "runners").glob("*.toml")
     with ExitStack() as stack:
-        found = [
+        pair = [
             stack.enter_context(witness(tmp_path / name, f"{name}.example/w", key))
             for name in ("a", "b")
         ]
         policy = tmp_path / "policy.toml"
-        policy.write_text("quorum = 2\n" + "".join(lines for _, lines in found))
-        yield [url for url, _ in found], policy
+        policy.write_text("quorum = 2\n" + "".join(lines for _, lines in pair))
+        yield [url for url, _ in pair], policy
 
 
 def test_two_witnesses_cosign_one_history_and_no_other(

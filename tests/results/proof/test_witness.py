@@ -31,7 +31,7 @@ def raw(signer):
 
 
 @pytest.fixture
-def one(tmp_path, own, log_signer):
+def cosigner(tmp_path, own, log_signer):
     home = tmp_path / "witness"
     home.mkdir()
     logs = {ORIGIN: raw(log_signer)}
@@ -51,75 +51,75 @@ def grow(tmp_path, log_signer):
     return grow
 
 
-def ask(one, ledger, old):
+def ask(cosigner, ledger, old):
     size = ledger.unverified().size
     proof = ledger.prove_consistency(old, size) if old else []
     note = ledger.checkpoint_file.read_bytes()
-    return one.add_checkpoint(witness.request(old, proof, note))
+    return cosigner.add_checkpoint(witness.request(old, proof, note))
 
 
-def test_a_growing_log_is_cosigned_and_the_cosignature_holds(one, grow, own):
+def test_a_growing_log_is_cosigned_and_the_cosignature_holds(cosigner, grow, own):
     for old, by in [(0, 3), (3, 300), (303, 1)]:
         ledger = grow(by)
-        answer = ask(one, ledger, old)
+        answer = ask(cosigner, ledger, old)
         assert answer.status == 200
         note = ledger.checkpoint_file.read_bytes() + answer.body
         assert cosignature.cosigners(note, {NAME: raw(own)}, "note") == {NAME}
 
 
-def test_a_fork_is_never_cosigned(one, grow):
-    assert ask(one, grow(3), 0).status == 200
+def test_a_fork_is_never_cosigned(cosigner, grow):
+    assert ask(cosigner, grow(3), 0).status == 200
     fork = grow(5, name="fork", word="other")
-    assert ask(one, fork, 3).status == 422
-    assert ask(one, fork, 0).body == b"3\n"
+    assert ask(cosigner, fork, 3).status == 422
+    assert ask(cosigner, fork, 0).body == b"3\n"
 
 
-def test_an_old_size_that_is_not_remembered_is_told_the_right_one(one, grow):
+def test_an_old_size_that_is_not_remembered_is_told_the_right_one(cosigner, grow):
     ledger = grow(3)
-    assert ask(one, ledger, 2) == witness.WitnessReply(409, b"0\n", "text/x.tlog.size")
-    assert ask(one, ledger, 0).status == 200
-    assert ask(one, grow(1), 0) == witness.WitnessReply(409, b"3\n", "text/x.tlog.size")
+    assert ask(cosigner, ledger, 2) == witness.WitnessReply(409, b"0\n", "text/x.tlog.size")
+    assert ask(cosigner, ledger, 0).status == 200
+    assert ask(cosigner, grow(1), 0) == witness.WitnessReply(409, b"3\n", "text/x.tlog.size")
 
 
-def test_unknown_logs_and_forged_checkpoints_are_turned_away(one, grow, own):
-    assert ask(one, grow(1, name="a", origin="fenmark.log/other"), 0).status == 404
-    assert ask(one, grow(1, name="b", signer=own), 0).status == 403
+def test_unknown_logs_and_forged_checkpoints_are_turned_away(cosigner, grow, own):
+    assert ask(cosigner, grow(1, name="a", origin="fenmark.log/other"), 0).status == 404
+    assert ask(cosigner, grow(1, name="b", signer=own), 0).status == 403
 
 
 @pytest.mark.parametrize(
     "head",
     [b"", b"old -1", b"old 01", b"old x", b"new 0", b"old  0", b"old 0 0", b"old 0\n!", b"\xff"],
 )
-def test_what_is_no_request_is_400(one, grow, head):
+def test_what_is_no_request_is_400(cosigner, grow, head):
     note = grow(1).checkpoint_file.read_bytes()
-    assert one.add_checkpoint(head + b"\n\n" + note).status == 400
-    assert one.add_checkpoint(head + b"\n\n").status == 400
+    assert cosigner.add_checkpoint(head + b"\n\n" + note).status == 400
+    assert cosigner.add_checkpoint(head + b"\n\n").status == 400
 
 
-def test_a_proof_has_at_most_63_hashes(one, grow):
+def test_a_proof_has_at_most_63_hashes(cosigner, grow):
     note = grow(1).checkpoint_file.read_bytes()
     status = {
-        count: one.add_checkpoint(witness.request(0, [bytes(32)] * count, note)).status
+        count: cosigner.add_checkpoint(witness.request(0, [bytes(32)] * count, note)).status
         for count in (63, 64)
     }
     assert status == {63: 422, 64: 400}
 
 
-def test_an_old_size_above_the_checkpoints_is_400(one, grow):
+def test_an_old_size_above_the_checkpoints_is_400(cosigner, grow):
     note = grow(1).checkpoint_file.read_bytes()
-    assert one.add_checkpoint(witness.request(2, [], note)).status == 400
+    assert cosigner.add_checkpoint(witness.request(2, [], note)).status == 400
 
 
-def test_what_is_remembered_lies_under_the_hash_of_the_logs_origin(one, grow):
+def test_what_is_remembered_lies_under_the_hash_of_the_logs_origin(cosigner, grow):
     ledger = grow(1)
-    ask(one, ledger, 0)
-    [kept] = one.home.iterdir()
+    ask(cosigner, ledger, 0)
+    [kept] = cosigner.home.iterdir()
     assert kept.name == f"{hashlib.sha256(ORIGIN.encode()).hexdigest()[:32]}.note"
     assert kept.read_bytes() == ledger.checkpoint_file.read_bytes()
 
 
-def test_the_endpoint_answers_as_the_specification_says(one, grow):
-    with TestClient(witness.create_app(one)) as client:
+def test_the_endpoint_answers_as_the_specification_says(cosigner, grow):
+    with TestClient(witness.create_app(cosigner)) as client:
         note = grow(3).checkpoint_file.read_bytes()
         good = client.post("/add-checkpoint", content=witness.request(0, [], note))
         again = client.post("/add-checkpoint", content=witness.request(0, [], note))
@@ -134,9 +134,9 @@ def test_the_endpoint_answers_as_the_specification_says(one, grow):
     assert described["info"]["title"] == "Fenmark witness"
 
 
-def test_a_cosignature_for_another_checkpoint_or_time_does_not_hold(one, grow, own):
+def test_a_cosignature_for_another_checkpoint_or_time_does_not_hold(cosigner, grow, own):
     ledger = grow(1)
-    line = ask(one, ledger, 0).body
+    line = ask(cosigner, ledger, 0).body
     other = grow(1, name="other", word="else").checkpoint_file.read_bytes()
     assert cosignature.cosigners(other + line, {NAME: raw(own)}, "note") == set()
     blob = bytearray(base64.b64decode(line.split()[-1]))
@@ -152,8 +152,8 @@ def published(client, sealed, tmp_path, own, log_key):
     client.post("/v1/submissions", content=sealed())
     ledger = Ledger(tmp_path / "data" / "log")
     known = {ledger.unverified().origin: log_key}
-    one = witness.Witness(name=NAME, signer=own, logs=known, home=tmp_path)
-    transport = httpx.ASGITransport(witness.create_app(one))
+    cosigner = witness.Witness(name=NAME, signer=own, logs=known, home=tmp_path)
+    transport = httpx.ASGITransport(witness.create_app(cosigner))
 
     async def gather():
         async with httpx.AsyncClient(transport=transport) as to:
@@ -226,9 +226,9 @@ def test_a_policy_is_checked_even_where_there_is_no_cosigned_note(home, policy, 
     assert "cosigned: cannot be read" in verdict.problems[0]
 
 
-def test_a_cosignature_names_its_key_by_its_hash(one, grow, own):
+def test_a_cosignature_names_its_key_by_its_hash(cosigner, grow, own):
     ledger = grow(1)
-    line = ask(one, ledger, 0).body
+    line = ask(cosigner, ledger, 0).body
     # C2SP tlog-cosignature: SHA-256 of name, newline, 0x04 and the key; its first four bytes.
     digest = hashlib.sha256(NAME.encode() + b"\n\x04" + raw(own)).digest()
     blob = bytearray(base64.b64decode(line.split()[-1]))

@@ -94,9 +94,9 @@ def test_a_figure_that_cannot_be_is_flagged_and_one_that_can_is_not(good, bad, r
 
 
 def test_the_reader_may_bring_a_model_whose_name_is_unknown():
-    said = reported(serving("tpot", 1.0), model="nobody/s")
-    assert judge(said).findings == ()
-    [finding] = judge(said, Context(model=load("llama-3.1-8b"))).findings
+    claim = reported(serving("tpot", 1.0), model="nobody/s")
+    assert judge(claim).findings == ()
+    [finding] = judge(claim, Context(model=load("llama-3.1-8b"))).findings
     assert finding.rule == "roofline"
 
 
@@ -131,7 +131,7 @@ def test_every_published_gemm_is_held_against_its_datasheet_and_none_is_flagged(
     read = import_file("aiconfigurator", EXCERPTS / f"gemm_{folder}.csv")
     judged = [judge(result) for result in read.results]
     assert len(judged) == 25
-    assert all(one.held and not one.findings for one in judged)
+    assert all(verdict.held and not verdict.findings for verdict in judged)
 
 
 def told(judged):

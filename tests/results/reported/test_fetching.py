@@ -58,8 +58,8 @@ def test_a_folder_is_read_however_deep_and_nothing_beside_its_tables(served, tmp
         (folder / name).write_text("x")
     (folder / "link.csv").unlink()
     (folder / "link.csv").symlink_to("/etc/hostname")
-    found = [Path(origin).relative_to(folder) for _, origin in tables(str(folder), tmp_path)]
-    assert found == [Path("a.parquet"), Path("b/deep/x.csv")]
+    paths = [Path(origin).relative_to(folder) for _, origin in tables(str(folder), tmp_path)]
+    assert paths == [Path("a.parquet"), Path("b/deep/x.csv")]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_bad_source_hides_no_good_one(served, tmp_path, fenmark):
     (folder / "odd.csv").write_text("a,b\n1,2\n")
     out = tmp_path / "out"
     done = fenmark("reported", "fetch", f"{url}/gone.csv", folder, "--out", out, "--json")
-    told = {Path(one["file"]).name: one["imported"] for one in json.loads(done.stdout)}
+    told = {Path(file["file"]).name: file["imported"] for file in json.loads(done.stdout)}
     assert (done.returncode, told["gone.csv"], told["odd.csv"]) == (2, 0, 0)
     assert told[GEMM] > 0
     assert len(done.stderr.splitlines()) == 2

@@ -110,8 +110,8 @@ def imported(tmp_path, kind, *rows):
 
 
 def value(result, metric):
-    (found,) = [m for m in result.measurements if m.metric == metric]
-    return found.value
+    (measurement,) = [m for m in result.measurements if m.metric == metric]
+    return measurement.value
 
 
 def assert_registered(result):
@@ -132,24 +132,24 @@ def test_a_hand_written_sample_gives_its_figure_as_reported(tmp_path, kind):
 
 @pytest.mark.parametrize("bad", [float("inf"), "many", -1, 0, ""])
 def test_a_rate_that_is_no_rate_is_refused(tmp_path, bad):
-    found = imported(tmp_path, "mlperf", MLPERF | {"Performance_Result": bad})
-    assert len(found.refused) == 1
+    file = imported(tmp_path, "mlperf", MLPERF | {"Performance_Result": bad})
+    assert len(file.refused) == 1
 
 
 def test_two_accuracy_targets_of_one_mlperf_run_are_folded(tmp_path):
     twin = MLPERF | {"UsedModel": "llama2-70b-99.9"}
     other = MLPERF | {"Scenario": "Server"}
-    found = imported(tmp_path, "mlperf", MLPERF, twin, other)
-    assert [folded.row for folded in found.folded] == [2]
-    assert found.folded[0].id == found.results[0].id
-    assert len(found.results) == 2
+    file = imported(tmp_path, "mlperf", MLPERF, twin, other)
+    assert [folded.row for folded in file.folded] == [2]
+    assert file.folded[0].id == file.results[0].id
+    assert len(file.results) == 2
 
 
 def test_mlperf_chips_are_counted_over_nodes_and_its_view_is_its_own(tmp_path):
-    found = imported(tmp_path, "mlperf", MLPERF)
-    assert (found.results[0].chip.catalog_id, found.results[0].chip.count) == ("h200-sxm", 8)
-    assert found.source.view == "mlperf"
-    assert "MLCommons" in found.source.footnote
+    file = imported(tmp_path, "mlperf", MLPERF)
+    assert (file.results[0].chip.catalog_id, file.results[0].chip.count) == ("h200-sxm", 8)
+    assert file.source.view == "mlperf"
+    assert "MLCommons" in file.source.footnote
 
 
 def test_a_system_of_two_chips_has_no_place_in_the_catalogue(tmp_path):
@@ -171,8 +171,8 @@ def test_pools_follow_from_the_rates_where_both_counts_name_all_gpus(tmp_path):
 
 
 def test_pools_that_contradict_the_rates_are_refused(tmp_path):
-    found = imported(tmp_path, "inferencex", INFERENCEX | {"tput_per_gpu": 999.0})
-    assert "contradict" in found.refused[0].reason
+    file = imported(tmp_path, "inferencex", INFERENCEX | {"tput_per_gpu": 999.0})
+    assert "contradict" in file.refused[0].reason
 
 
 def test_joules_that_are_not_watts_over_rate_are_refused(tmp_path):
@@ -181,15 +181,15 @@ def test_joules_that_are_not_watts_over_rate_are_refused(tmp_path):
 
 
 def test_a_mixed_rate_of_llama_bench_is_refused(tmp_path):
-    found = imported(tmp_path, "llama-bench", LLAMA_BENCH | {"n_gen": 128})
-    assert found.refused[0].reason == "prompt and generation are one rate"
+    file = imported(tmp_path, "llama-bench", LLAMA_BENCH | {"n_gen": 128})
+    assert file.refused[0].reason == "prompt and generation are one rate"
 
 
 def test_kernel_tables_are_read_from_parquet(tmp_path):
     path = tmp_path / "gemm.parquet"
     parquet.write_table(pa.Table.from_pylist([KERNEL, KERNEL | {"latency": 0.0}]), path)
-    found = import_file("aiconfigurator", path)
-    assert (len(found.results), len(found.refused)) == (1, 1)
+    file = import_file("aiconfigurator", path)
+    assert (len(file.results), len(file.refused)) == (1, 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"one column\n1\n", b"[" * 9999])
@@ -220,9 +220,9 @@ def test_every_row_of_the_published_files_is_accounted_for(name):
 
 def test_mlperf_refuses_only_what_is_no_token_rate():
     path = EXCERPTS / "mlperf_v5.1_summary_results.json"
-    found = import_file("mlperf", path)
+    file = import_file("mlperf", path)
     units = Counter(row["Performance_Units"] for row in json.loads(path.read_text()))
-    assert len(found.refused) == found.rows - units["Tokens/s"]
+    assert len(file.refused) == file.rows - units["Tokens/s"]
 
 
 def test_j_per_token_of_the_mlperf_power_rows_is_watts_over_rate():
@@ -230,9 +230,9 @@ def test_j_per_token_of_the_mlperf_power_rows_is_watts_over_rate():
     with path.open() as file:
         rows = [row for row in csv.DictReader(file) if row["J_per_output_token"]]
     stated = {(row["ID"], row["UsedModel"], row["Scenario"]): row for row in rows}
-    found = import_file("mlperf", path)
-    assert len(found.results) + len(found.folded) == len(rows)
-    for result in found.results:
+    read_file = import_file("mlperf", path)
+    assert len(read_file.results) + len(read_file.folded) == len(rows)
+    for result in read_file.results:
         row = stated[tuple(result.id.partition("#")[0].rsplit("/", 2))]
         joules = value(result, "energy_per_output_token")
         assert joules == pytest.approx(float(row["J_per_output_token"]), rel=1e-6)
@@ -240,10 +240,10 @@ def test_j_per_token_of_the_mlperf_power_rows_is_watts_over_rate():
 
 
 def test_inferencex_joules_are_watts_over_rate_on_all_power_rows():
-    found = import_file("inferencex", EXCERPTS / "inferencex_dsr1_latest.csv")
+    file = import_file("inferencex", EXCERPTS / "inferencex_dsr1_latest.csv")
     powered = [
         result
-        for result in found.results
+        for result in file.results
         if any(m.metric == "energy_per_output_token" for m in result.measurements)
     ]
     assert len(powered) == 3
@@ -258,14 +258,14 @@ def test_inferencex_cost_from_its_constants_is_the_rent_of_one_gpu_on_every_row(
     path = EXCERPTS / "inferencex_dsr1_latest.csv"
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    found = import_file("inferencex", path)
-    assert len(found.results) == len(rows)
-    for result, row in zip(found.results, rows, strict=True):
+    read_file = import_file("inferencex", path)
+    assert len(read_file.results) == len(rows)
+    for result, row in zip(read_file.results, rows, strict=True):
         usd = USD_PER_HOUR[row["hardware"]]
         # Their formula: USD/GPU-h over millions of tokens a GPU gives in an hour.
-        theirs = usd / (float(row["tput_per_gpu"]) * 3600 / 1e6)
-        ours = rental_usd_per_mtok(usd, result.chip.count, value(result, "total_throughput"))
-        assert ours == pytest.approx(theirs)
+        published = usd / (float(row["tput_per_gpu"]) * 3600 / 1e6)
+        computed = rental_usd_per_mtok(usd, result.chip.count, value(result, "total_throughput"))
+        assert computed == pytest.approx(published)
 
 
 def test_a_chip_is_stated_for_a_file_that_names_none(tmp_path):
@@ -298,8 +298,8 @@ def test_what_a_file_says_of_its_chip_is_overruled_and_kept_beside(tmp_path):
     ],
 )
 def test_llama_bench_names_chips_as_their_drivers_do(tmp_path, name, catalog_id, count):
-    found = imported(tmp_path, "llama-bench", LLAMA_BENCH | {"gpu_info": name}).results[0].chip
-    assert (found.catalog_id, found.count) == (catalog_id, count)
+    chip = imported(tmp_path, "llama-bench", LLAMA_BENCH | {"gpu_info": name}).results[0].chip
+    assert (chip.catalog_id, chip.count) == (catalog_id, count)
 
 
 KERNEL_TABLES = {
@@ -311,10 +311,10 @@ KERNEL_TABLES = {
 
 @pytest.mark.parametrize("folder", KERNEL_TABLES)
 def test_published_kernel_times_give_attained_rates_below_the_peak(folder):
-    found = import_file("aiconfigurator", EXCERPTS / f"gemm_{folder}.csv")
-    assert found.rows == len(found.results) == 25
-    assert {result.chip.catalog_id for result in found.results} == {KERNEL_TABLES[folder]}
-    rates = [value(result, "compute_rate") for result in found.results]
+    file = import_file("aiconfigurator", EXCERPTS / f"gemm_{folder}.csv")
+    assert file.rows == len(file.results) == 25
+    assert {result.chip.catalog_id for result in file.results} == {KERNEL_TABLES[folder]}
+    rates = [value(result, "compute_rate") for result in file.results]
     peak = max(catalog.chips()[KERNEL_TABLES[folder]].peak_tflops.values(), default=0)
     if peak:
         # Above 1% of the highest peak: the units are right. A chip may boost past its peak.
@@ -347,7 +347,7 @@ def test_each_file_is_recognised_and_a_broken_one_costs_no_other(fenmark, tmp_pa
     assert "fenmark: " in done.stderr
     assert "empty.json: is empty" in done.stderr
     done = fenmark("import", good, empty, "--out", out, "--json")
-    assert [(one["kind"], one["imported"]) for one in json.loads(done.stdout)] == [
+    assert [(file["kind"], file["imported"]) for file in json.loads(done.stdout)] == [
         ("vllm", 1), (None, 0),
     ]  # fmt: skip
     kinds = sorted(path.name.rpartition("-")[0] for path in out.iterdir())

@@ -45,8 +45,8 @@ def test_rows_in_a_wrapper_are_found(tmp_path):
     path = tmp_path / "x.json"
     row = json.loads((HARNESSES / "vllm_serve.json").read_text())
     path.write_text(json.dumps({"when": "today", "results": [row, row | {"output_throughput": 7}]}))
-    found = import_file(None, path)
-    assert (found.source.kind, len(found.results)) == ("vllm", 2)
+    file = import_file(None, path)
+    assert (file.source.kind, len(file.results)) == ("vllm", 2)
 
 
 @pytest.mark.parametrize("rows", [[], [None], ["a", 3], [{}], [{"simulated": 1}]])
@@ -62,9 +62,9 @@ def test_what_no_reader_knows_is_said(rows):
 def test_a_row_that_makes_no_sense_is_refused_with_a_reason(tmp_path, kind, row):
     path = tmp_path / "x.json"
     path.write_text(json.dumps([row]))
-    found = import_file(kind, path)
-    assert (found.rows, len(found.results), len(found.refused)) == (1, 0, 1)
-    assert found.refused[0].reason
+    file = import_file(kind, path)
+    assert (file.rows, len(file.results), len(file.refused)) == (1, 0, 1)
+    assert file.refused[0].reason
 
 
 JSON = {path.name: json.loads(path.read_text()) for path in HARNESSES.glob("*.json")}
@@ -117,9 +117,11 @@ def test_what_a_script_wraps_is_known_as_it_is_bare(tmp_path, name, wrapper):
     rows = value if isinstance(value, list) else [value]
     path = tmp_path / "x.json"
     path.write_text(json.dumps(WRAPPERS[wrapper](rows)))
-    found = import_file(None, path)
-    assert found.source.kind == bare.source.kind
-    assert [one.measurements for one in found.results] == [one.measurements for one in bare.results]
+    file = import_file(None, path)
+    assert file.source.kind == bare.source.kind
+    assert [result.measurements for result in file.results] == [
+        result.measurements for result in bare.results
+    ]
 
 
 def test_a_list_in_yaml_is_rows_as_one_in_json_is(tmp_path):

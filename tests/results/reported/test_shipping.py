@@ -73,7 +73,9 @@ def test_what_ships_is_small_and_mlperf_stands_apart(shipped):
 
 
 def test_simulated_figures_never_ship():
-    simulated = [one for one in shipping.publishers() if one.evidence == "simulated"]
+    simulated = [
+        publisher for publisher in shipping.publishers() if publisher.evidence == "simulated"
+    ]
     assert simulated
     assert not any(publisher.files for publisher in simulated)
     record = simulated[0].model_dump() | {"kind": "vllm", "files": [{"path": "x.json"}]}

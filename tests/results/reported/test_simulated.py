@@ -50,7 +50,7 @@ def imported(tmp_path):
 def test_a_measured_table_of_the_planner_is_read(imported):
     [result] = imported({"_metadata": {"source": "GuideLLM"}, "benchmarks": [ROW]}).results
     figures = {
-        (one.metric, one.labels.get("statistic", "")): one.value for one in result.measurements
+        (row.metric, row.labels.get("statistic", "")): row.value for row in result.measurements
     }
     assert figures["output_throughput", ""] == 247.464
     assert figures["ttft", "p90"] == 25.583
@@ -73,7 +73,9 @@ def test_a_measured_table_of_the_planner_is_read(imported):
 def test_what_calls_itself_simulated_gives_no_result(imported, value):
     file = imported(value)
     assert file.results == []
-    assert all("simulated or estimated, as it says itself" in one.reason for one in file.refused)
+    assert all(
+        "simulated or estimated, as it says itself" in refusal.reason for refusal in file.refused
+    )
 
 
 @pytest.mark.parametrize("wrap", [list, lambda rows: {"benchmarks": rows}])

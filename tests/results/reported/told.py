@@ -28,11 +28,11 @@ def checked(file):
     assert file.rows == len(file.results) + len(file.folded) + len(file.refused)
     for result in file.results:
         figures = result.measurements
-        assert all(METRICS[one.metric].unit == one.unit for one in figures)
-        assert {one.method for one in figures} == {"reported"}
-        assert {name for one in figures for name in one.labels} <= LABELS.keys()
+        assert all(METRICS[figure.metric].unit == figure.unit for figure in figures)
+        assert {figure.method for figure in figures} == {"reported"}
+        assert {name for figure in figures for name in figure.labels} <= LABELS.keys()
         assert label_faults(result) == []
-        keys = [(one.metric, str(sorted(one.labels.items()))) for one in figures]
+        keys = [(figure.metric, str(sorted(figure.labels.items()))) for figure in figures]
         assert len(set(keys)) == len(keys), "one figure of a kind"
     return file
 
@@ -40,8 +40,8 @@ def checked(file):
 def figures(result):
     """Return the figures of a result: "ttft" or, of a distribution, "ttft/p99" -> value."""
     return {
-        "/".join(filter(None, (one.metric, one.labels.get("statistic")))): one.value
-        for one in result.measurements
+        "/".join(filter(None, (row.metric, row.labels.get("statistic")))): row.value
+        for row in result.measurements
     }
 
 

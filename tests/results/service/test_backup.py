@@ -37,16 +37,16 @@ def digests(client, sealed, numbers):
 def honoured(home, signer, given, url=None):
     with open_store(home, signer, url=url) as store:
         return {
-            digest: store.receipt(found).index
+            digest: store.receipt(kept).index
             for digest in given
-            if (found := store.find(digest)) is not None
+            if (kept := store.find(digest)) is not None
         }
 
 
 def rewritten(file, change):
     """Write a backup anew with its members changed."""
     with tarfile.open(file) as bundle:
-        members = {one.name: bundle.extractfile(one).read() for one in bundle}
+        members = {member.name: bundle.extractfile(member).read() for member in bundle}
     with tarfile.open(file, "w:gz") as bundle:
         for name, data in change(members).items():
             about = tarfile.TarInfo(name)

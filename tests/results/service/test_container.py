@@ -34,7 +34,7 @@ def test_every_package_and_the_base_come_by_digest_and_nobody_is_root():
     assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE}"}
     installs = re.findall(r"pip install [^\\\n]*", text)
     assert len(installs) == 3
-    assert [one for one in installs if "--require-hashes" not in one] == [
+    assert [line for line in installs if "--require-hashes" not in line] == [
         "pip install --no-cache-dir --no-deps --no-build-isolation ."
     ]
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["10001"]
@@ -79,7 +79,7 @@ def test_its_health_check_passes_while_it_serves_and_fails_after(serving):
     program, *arguments = instruction("HEALTHCHECK")
     assert program == "python"
     with serving() as client:
-        asked = [one.replace(":8000/", f":{client.base_url.port}/") for one in arguments]
+        asked = [argument.replace(":8000/", f":{client.base_url.port}/") for argument in arguments]
         assert asked != arguments
         healthy = subprocess.run([sys.executable, *asked], capture_output=True, check=False)
     after = subprocess.run([sys.executable, *asked], capture_output=True, check=False)

@@ -52,8 +52,8 @@ def client(tmp_path, own, log_signer):
         async def handle(request):
             asked.append(request.url.host)
             if request.url.host == "good":
-                found = good.add_checkpoint(await request.aread())
-                return httpx.Response(found.status, stream=httpx.ByteStream(found.body))
+                reply = good.add_checkpoint(await request.aread())
+                return httpx.Response(reply.status, stream=httpx.ByteStream(reply.body))
             assert request.headers["accept-encoding"] == "identity"
             return await answer() if asyncio.iscoroutinefunction(answer) else answer()
 

@@ -61,8 +61,8 @@ def test_a_proxy_carries_more_than_an_address_may():
 def test_who_left_is_forgotten():
     crowd = Crowd(most=2, most_of_address=1)
     for number in range(1000):
-        [one] = entered(crowd, f"{number}")
-        crowd.leave(one)
-        crowd.awaits(one)
-        crowd.leave(one)
+        [connection] = entered(crowd, f"{number}")
+        crowd.leave(connection)
+        crowd.awaits(connection)
+        crowd.leave(connection)
     assert (crowd._addresses, crowd._of_address, crowd._awaited) == ({}, {}, {})

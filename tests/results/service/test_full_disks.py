@@ -25,11 +25,11 @@ def post(client, body):
 
 
 def is_problem(answer, status, name):
-    found = answer.json()
-    assert (answer.status_code, found["type"]) == (status, f"urn:fenmark:problem:{name}")
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (status, f"urn:fenmark:problem:{name}")
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers.get("retry-after", "0")) == (6 if status == 503 else 0)
-    return found["detail"]
+    return problem["detail"]
 
 
 @pytest.fixture

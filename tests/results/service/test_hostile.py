@@ -151,12 +151,12 @@ def test_no_mutated_envelope_is_accepted_as_another_or_breaks_the_server(intake,
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(body)))
         body[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
-    found = judged(intake, bytes(body))
-    if isinstance(found, Problem):
-        assert 400 <= found.status < 500
+    outcome = judged(intake, bytes(body))
+    if isinstance(outcome, Problem):
+        assert 400 <= outcome.status < 500
     else:
         payload = base64.b64decode(json.loads(sealed())["payload"])
-        assert found.payload_sha256 == payload_sha256(payload)
+        assert outcome.payload_sha256 == payload_sha256(payload)
 
 
 @settings(
@@ -192,14 +192,14 @@ def test_every_documented_operation_answers_as_documented(client):
     schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
     names = set()
     for operation in schema.get_all_operations():
-        found = operation.ok()
+        endpoint = operation.ok()
 
         @settings(max_examples=15, deadline=None, derandomize=True)
-        @given(case=found.as_strategy())
+        @given(case=endpoint.as_strategy())
         def attempt(case):
             case.call_and_validate(checks=[not_a_server_error])
 
         attempt()
-        names.add(found.label)
+        names.add(endpoint.label)
     assert "POST /v1/submissions" in names
     assert len(names) >= 10

@@ -10,32 +10,32 @@ def quota(**limits):
 
 
 def test_a_minutes_worth_passes_and_the_next_one_waits_for_what_one_takes():
-    one = quota(per_minute=3)
-    assert [one.admit("a", 0.0) for _ in range(4)] == [0, 0, 0, 20]
-    assert one.admit("a", 10.0) == 10
-    assert one.admit("a", 20.0) == 0
+    limiter = quota(per_minute=3)
+    assert [limiter.admit("a", 0.0) for _ in range(4)] == [0, 0, 0, 20]
+    assert limiter.admit("a", 10.0) == 10
+    assert limiter.admit("a", 20.0) == 0
 
 
 def test_a_bucket_never_holds_more_than_a_minutes_worth():
-    one = quota(per_minute=2)
-    assert one.admit("a", 0.0) == 0
-    assert [one.admit("a", 3600.0) for _ in range(3)] == [0, 0, 30]
+    limiter = quota(per_minute=2)
+    assert limiter.admit("a", 0.0) == 0
+    assert [limiter.admit("a", 3600.0) for _ in range(3)] == [0, 0, 30]
 
 
 def test_names_have_buckets_of_their_own_and_zero_limits_nothing():
-    one, none = quota(per_minute=1), quota(per_minute=0, bytes_per_minute=0)
-    assert one.admit("a", 0.0) == one.admit("b", 0.0) == 0
+    limiter, none = quota(per_minute=1), quota(per_minute=0, bytes_per_minute=0)
+    assert limiter.admit("a", 0.0) == limiter.admit("b", 0.0) == 0
     none.bytes.charge("a", 1e12, 0.0)
     assert not any(none.admit("a", 0.0) for _ in range(100))
 
 
 def test_bytes_are_paid_off_before_the_next_request():
-    one = quota(per_minute=0, bytes_per_minute=60)
-    one.bytes.charge("a", 89, 0.0)
-    assert one.admit("a", 0.0) == 30
-    assert one.admit("b", 0.0) == 0
-    assert one.admit("a", 29.5) == 0.5
-    assert one.admit("a", 30.0) == 0
+    limiter = quota(per_minute=0, bytes_per_minute=60)
+    limiter.bytes.charge("a", 89, 0.0)
+    assert limiter.admit("a", 0.0) == 30
+    assert limiter.admit("b", 0.0) == 0
+    assert limiter.admit("a", 29.5) == 0.5
+    assert limiter.admit("a", 30.0) == 0
 
 
 def test_many_names_are_forgotten_but_the_latest():

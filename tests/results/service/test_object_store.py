@@ -14,7 +14,7 @@ from results.service import object_store
 from results.service.publish import publish
 from results.service.store import removed
 from suites.base.errors import CheckError, UserError
-from tests.results.test_moderation import said
+from tests.results.test_moderation import signed_notice
 
 pytest.importorskip("obstore", reason="the extra `objects` is not installed")
 
@@ -79,7 +79,7 @@ def test_the_bucket_holds_the_archive_and_grows_with_it(client, sealed, send, s3
     post(client, sealed, "run-1")
     done = send("grows")
     assert done.returncode == 0, done.stderr
-    assert [one.problems for one in verification.verify(place)] == [()]
+    assert [verdict.problems for verdict in verification.verify(place)] == [()]
     again = send("grows")
     assert "0 objects written, 0 deleted" in again.stdout
     post(client, sealed, "run-2", "run-3")
@@ -95,7 +95,7 @@ def test_what_was_removed_leaves_the_bucket_after_the_log_says_so(
     first, second = post(client, sealed, "run-1", "run-2")
     assert send("removed").returncode == 0
     object_store.opened("s3://board/removed", s3[0]).put("submissions/index.html", b"not ours")
-    data = said("removed", first, admin, keyid=signer.public_key.keyid)
+    data = signed_notice("removed", first, admin, keyid=signer.public_key.keyid)
     assert client.post("/v1/notices", content=data).status_code == 201
     assert send("removed").returncode == 0
     left = sorted(path.name for path in (place / "submissions").iterdir())

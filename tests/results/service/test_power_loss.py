@@ -117,11 +117,11 @@ def candidates(tmp_path, runners, sealed, log_signer):
 def stored(tmp_path, log_signer, candidates):
     """A store of two results, and how to commit two more and say so."""
 
-    def commit(home, batch, said=None):
+    def commit(home, batch, receipt_file=None):
         with open_store(home, log_signer) as store:
             answers = store.commit(batch)
-            if said:
-                said.write_text(answers[0].receipt.note.decode())
+            if receipt_file:
+                receipt_file.write_text(answers[0].receipt.note.decode())
             return answers
 
     commit(tmp_path / "stored", candidates[:2])
@@ -129,15 +129,15 @@ def stored(tmp_path, log_signer, candidates):
 
 
 def try_committing(tmp_path, name, kill, commit, candidates, log_key):
-    home, said = tmp_path / name, tmp_path / f"{name}.said"
+    home, receipt_file = tmp_path / name, tmp_path / f"{name}.said"
     shutil.copytree(tmp_path / "stored", home)
-    killed = kill(lambda: commit(home, candidates[2:], said))
+    killed = kill(lambda: commit(home, candidates[2:], receipt_file))
     answers = commit(home, candidates)
     assert [answer.receipt.index for answer in answers] == [0, 1, 2, 3]
     for answer in answers:
         answer.receipt.verify([log_key], name)
-    if said.exists():  # a receipt that was handed out before the kill is the one given now
-        assert said.read_text() == answers[2].receipt.note.decode()
+    if receipt_file.exists():  # a receipt that was handed out before the kill is the one given now
+        assert receipt_file.read_text() == answers[2].receipt.note.decode()
     assert Ledger(home / "log").verify([log_key]).size == 4
     return killed
 
@@ -179,7 +179,9 @@ def test_a_power_cut_that_takes_what_the_disk_had_not_written_loses_no_receipt(
     for path in {*late, cut / "checkpoint"}:
         path.unlink() if left is None else path.write_bytes(left)
     with open_store(tmp_path / "cut", log_signer) as store:
-        assert [one.receipt for one in store.commit(candidates)] == [one.receipt for one in given]
+        assert [answer.receipt for answer in store.commit(candidates)] == [
+            answer.receipt for answer in given
+        ]
         assert store.ledger.verify([log_key]).size == 4
 
 
@@ -191,8 +193,8 @@ def test_a_file_cut_short_at_any_byte_is_a_problem_and_never_a_crash(earlier, tm
         step = 1 if len(whole) < 400 else 29
         for size in range(0, len(whole) - 1, step):
             (earlier / name).write_bytes(whole[:size])
-            found = problems(earlier)
+            lines = problems(earlier)
             # A key file may lose its owner and contact and still name the same key.
-            assert found or name.suffix == ".toml", f"{name} cut to {size} of {len(whole)} bytes"
+            assert lines or name.suffix == ".toml", f"{name} cut to {size} of {len(whole)} bytes"
         (earlier / name).write_bytes(whole)
     assert problems(earlier) == []

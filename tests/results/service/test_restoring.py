@@ -124,4 +124,6 @@ def test_an_older_log_beside_a_newer_database_is_completed(opened, killed, candi
     with opened(killed) as store:
         assert store.ledger.checkpoint_file.read_bytes() == whole
         answers = store.commit(candidates)
-    assert [(one.new, one.receipt.index) for one in answers] == [(False, at) for at in range(4)]
+    assert [(answer.new, answer.receipt.index) for answer in answers] == [
+        (False, at) for at in range(4)
+    ]

@@ -115,10 +115,12 @@ def test_a_figure_that_the_samples_do_not_give_is_not_taken(
     sealed, _ = raw.signed(data, given, signer)
     answer = post(client, sealed, given)
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:fenmark:problem:refused")
-    [*ours] = [one for one in answer.json()["errors"] if one["field"].startswith(figure["case"])]
-    assert ours
-    assert {one["rule"] for one in answer.json()["errors"]} >= {"samples"}
-    assert any("is stated, its raw samples give" in one["detail"] for one in ours)
+    [*errors] = [
+        error for error in answer.json()["errors"] if error["field"].startswith(figure["case"])
+    ]
+    assert errors
+    assert {error["rule"] for error in answer.json()["errors"]} >= {"samples"}
+    assert any("is stated, its raw samples give" in error["detail"] for error in errors)
     assert files(tmp_path) == []
 
 
@@ -242,8 +244,10 @@ def test_results_with_samples_that_arrive_at_once_are_all_kept(client, signer, t
     sealed = [raw.honest_one("inference", signer, f"run-{n}") for n in range(4)]
     answers = []
     threads = [
-        threading.Thread(target=lambda one=one: answers.append(post(client, *one)))
-        for one in sealed
+        threading.Thread(
+            target=lambda submission=submission: answers.append(post(client, *submission))
+        )
+        for submission in sealed
     ]
     for thread in threads:
         thread.start()
@@ -322,9 +326,9 @@ def test_what_was_published_ranks_with_samples_and_below_without(client, signer,
             return set(archives.read([out], None, workers).rows["doubts"])
 
     publish(tmp_path / "data", out)
-    assert all("no raw samples" in said for said in doubts())
+    assert all("no raw samples" in doubt for doubt in doubts())
     post(client, sealed, given)
     publish(tmp_path / "data", out)
-    assert not any("no raw samples" in said for said in doubts())
+    assert not any("no raw samples" in doubt for doubt in doubts())
     [path] = archive.envelopes(out)
     assert archive.open_result(path).evidence.rows

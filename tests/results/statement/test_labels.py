@@ -274,11 +274,11 @@ def places_of(value, place=()):
             yield place
         case dict():
             yield place
-            for name, one in value.items():
-                yield from places_of(one, (*place, name))
+            for name, inner in value.items():
+                yield from places_of(inner, (*place, name))
         case list():
-            for at, one in enumerate(value):
-                yield from places_of(one, (*place, at))
+            for at, inner in enumerate(value):
+                yield from places_of(inner, (*place, at))
 
 
 PLACES = list(places_of(filled()))
@@ -318,7 +318,8 @@ def test_what_a_driver_says_can_be_signed_once_it_is_printable(text):
     read = StatementV2.model_validate(printable(value))
     kept = read.predicate.machine.chip.name
     assert kept == "".join(
-        " " if ord(one) in OBEYED or one in "\u2028\u2029" else one for one in text[:256] or "x"
+        " " if ord(character) in OBEYED or character in "\u2028\u2029" else character
+        for character in text[:256] or "x"
     )
     assert ("\n" in read.predicate.run.options["sweep"]) == ("\n" in text)
 
@@ -350,7 +351,7 @@ def test_verification_says_which_label_is_wrong(tmp_path):
     signer = CryptoSigner.generate_ed25519()
     archive.accept(tmp_path, envelope.encode(Statement.model_validate(value)), signer)
     [verdict] = verification.verify(tmp_path)
-    refused = [one.where for one in verdict.findings if one.outcome == "refused"]
+    refused = [finding.where for finding in verdict.findings if finding.outcome == "refused"]
     assert refused == ["measurements.0.labels.isl"]
     assert verdict.problems
 

@@ -171,18 +171,18 @@ numbers = st.sampled_from(
 pieces = ["\\\\", '\\"', "\\n", "\\u0000", "\\ud83d", "\\uDE00", "\\u00e9", "u0000", "é"]
 strings = st.lists(
     st.sampled_from([*pieces, "[", "]", "{", "}", ",", ":", " ", "-", "0e000", "9" * 17, "." * 90])
-).map(lambda found: f'"{"".join(found)}"')
+).map(lambda characters: f'"{"".join(characters)}"')
 spaces = st.sampled_from(["", " ", "\n"])
 members = st.tuples(strings, spaces).map("".join)
 
 
 def arrays(inner):
-    return st.lists(inner, max_size=4).map(lambda found: f"[{','.join(found)}]")
+    return st.lists(inner, max_size=4).map(lambda elements: f"[{','.join(elements)}]")
 
 
 def objects(inner):
     pairs = st.tuples(members, st.just(":"), spaces, inner).map("".join)
-    return st.lists(pairs, max_size=4).map(lambda found: f"{{{','.join(found)}}}")
+    return st.lists(pairs, max_size=4).map(lambda fields: f"{{{','.join(fields)}}}")
 
 
 @given(

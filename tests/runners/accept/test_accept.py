@@ -152,16 +152,16 @@ def test_rows_of_a_suite_are_figures(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     clocks = {"gpu0_sm_mhz": 1980, "gpu1_sm_mhz": 1410}
     monkeypatch.setattr(measuring, "watched", lambda _: nullcontext([clocks, {}]))
-    found = measuring.device_kernels("torch:cuda", 2, tmp_path)
+    figures = measuring.device_kernels("torch:cuda", 2, tmp_path)
     assert shown == ["0", "0", "1", "1", "0,1"]
     first = MachineFigure(
         name="GPU 0 read/f32 (GB/s)", kind="bandwidth", value=2.0, low=1.0, high=3.0, device=True,
         twins="read/f32 (GB/s)",
     )  # fmt: skip
-    assert found[0] == first
-    assert [figure.kind for figure in found[:2]] == ["bandwidth", "link"]
-    assert len(found) == 2 * (2 * 2 + 1) + 2
-    assert [figure.value for figure in found if "clock" in figure.name] == [1980, 1410]
+    assert figures[0] == first
+    assert [figure.kind for figure in figures[:2]] == ["bandwidth", "link"]
+    assert len(figures) == 2 * (2 * 2 + 1) + 2
+    assert [figure.value for figure in figures if "clock" in figure.name] == [1980, 1410]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     assert "CUDA_DEVICE_ORDER" not in os.environ
 

@@ -52,12 +52,12 @@ def quota_pauses(random, share):
 
 def neighbour_pauses(random, share=0.4):
     """Another process has the core for some of the scheduler's slices."""
-    now, found = 0.0, []
+    now, pauses = 0.0, []
     while now < SPAN_MS:
         now += random.exponential(4 * (1 - share) / share)
-        found.append((now, random.uniform(2, 6)))
-        now += found[-1][1]
-    return found
+        pauses.append((now, random.uniform(2, 6)))
+        now += pauses[-1][1]
+    return pauses
 
 
 def watch(seed, pauses=lambda _: (), *, speeds=(1.0, 1.0), **counted):
@@ -72,7 +72,7 @@ def watch(seed, pauses=lambda _: (), *, speeds=(1.0, 1.0), **counted):
 def told(spins, limits=None):
     limits = limits or CoreLimits(online=2, allowed=2)
     evidence = Causes(lost=lost_time(spins, limits))
-    return {one.figure: one for one in judge(list(core_figures(spins)), [OWN], evidence)}
+    return {case.figure: case for case in judge(list(core_figures(spins)), [OWN], evidence)}
 
 
 def of_share(spins, limits=None):
@@ -80,25 +80,25 @@ def of_share(spins, limits=None):
 
 
 def named(cases, word):
-    return sum(not one.passed and word in one.cause for one in cases)
+    return sum(not case.passed and word in case.cause for case in cases)
 
 
 def test_a_healthy_machine_is_as_expected():
-    alarms = sum(not one.passed for seed in SEEDS for one in told(watch(seed)).values())
+    alarms = sum(not case.passed for seed in SEEDS for case in told(watch(seed)).values())
     assert alarms <= 1
 
 
 def test_a_quota_is_named_by_the_rhythm_of_its_pauses_alone():
     cases = [of_share(watch(seed, lambda random: quota_pauses(random, 0.8))) for seed in SEEDS]
     assert named(cases, "quota") >= 19
-    assert all(one.value == pytest.approx(0.8, abs=0.03) for one in cases)
+    assert all(case.value == pytest.approx(0.8, abs=0.03) for case in cases)
 
 
 def test_a_quota_is_named_by_what_the_kernel_throttled():
     limits = CoreLimits(online=2, allowed=2, quota=1.6, throttled_s=0.5)
-    one = of_share(watch(1, lambda random: quota_pauses(random, 0.8)), limits)
-    assert "quota of 1.6 of 2 cores" not in one.cause
-    assert "quota of 1.6 cores for 2 (0.50 s throttled)" in one.cause
+    case = of_share(watch(1, lambda random: quota_pauses(random, 0.8)), limits)
+    assert "quota of 1.6 of 2 cores" not in case.cause
+    assert "quota of 1.6 cores for 2 (0.50 s throttled)" in case.cause
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_a_busy_neighbour_is_named(counted, word):
     cases = [of_share(watch(seed, neighbour_pauses, **counted)) for seed in SEEDS]
     assert named(cases, "a busy neighbour") >= 19
     assert named(cases, word) >= 19
-    assert all(one.verdict.startswith("slow by ") for one in cases if not one.passed)
+    assert all(case.verdict.startswith("slow by ") for case in cases if not case.passed)
 
 
 def test_a_slow_core_differs_from_its_twin():
     cases = [told(watch(seed, speeds=(1.0, 0.8)))["core 1 speed (units/s)"] for seed in SEEDS]
-    assert sum(one.verdict.startswith("differs from its twins by") for one in cases) >= 19
+    assert sum(case.verdict.startswith("differs from its twins by") for case in cases) >= 19
     others = [told(watch(seed, speeds=(1.0, 0.8)))["core 0 speed (units/s)"] for seed in SEEDS]
-    assert all(one.passed for one in others)
+    assert all(case.passed for case in others)
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_a_slow_core_differs_from_its_twin():
 def test_missing_cores_are_named(limits, word, sold):
     figure = MachineFigure(name="cores", kind="cores", value=limits.cores)
     known = ExpectedFigure(figure="cores", value=2.0, least=2.0, basis="", sold=sold)
-    one = judge([figure], [known], Causes(missing=missing_cores(limits, 2.0)))[0]
-    assert one.verdict == ("not what was sold" if sold else f"slow by {1 - limits.cores / 2:.0%}")
-    assert word in one.cause
+    case = judge([figure], [known], Causes(missing=missing_cores(limits, 2.0)))[0]
+    assert case.verdict == ("not what was sold" if sold else f"slow by {1 - limits.cores / 2:.0%}")
+    assert word in case.cause
 
 
 def bandwidth(seed, factor, spread=0.03):
@@ -164,7 +164,7 @@ def test_halved_bandwidth_is_named():
     cases = [of_bandwidth(seed, 0.5) for seed in SEEDS]
     assert named(cases, "memory channels") + named(cases, "processes differ") >= 19
     assert named(cases, "memory channels") >= 15
-    assert sum(one.verdict.startswith("slow by ") and "[" in one.verdict for one in cases) >= 19
+    assert sum(case.verdict.startswith("slow by ") and "[" in case.verdict for case in cases) >= 19
 
 
 def test_usual_bandwidth_is_no_alarm():
@@ -173,37 +173,37 @@ def test_usual_bandwidth_is_no_alarm():
 
 def test_what_took_the_time_explains_slow_memory_too():
     lost = Cause(says="a busy neighbour", look="top")
-    one = of_bandwidth(3, 0.5, Causes(lost=lost))
-    assert one.cause == "a busy neighbour; look: top"
+    case = of_bandwidth(3, 0.5, Causes(lost=lost))
+    assert case.cause == "a busy neighbour; look: top"
 
 
 def test_processes_that_differ_point_to_a_neighbour():
     figure = MachineFigure(name="x", kind="bandwidth", value=10.0, low=6.0, high=12.0)
     known = ExpectedFigure(figure="x", value=20.0, least=18.0, basis="")
-    one = judge([figure], [known], Causes())[0]
-    assert one.verdict == "slow by 50% [40%, 70%]"
-    assert "processes differ by ±30%" in one.cause
+    case = judge([figure], [known], Causes())[0]
+    assert case.verdict == "slow by 50% [40%, 70%]"
+    assert "processes differ by ±30%" in case.cause
 
 
 def test_an_interval_too_wide_to_tell_is_not_called_good():
     figure = MachineFigure(name="x", kind="bandwidth", value=10.0, low=2.0, high=30.0)
     known = ExpectedFigure(figure="x", value=20.0, least=18.0, basis="")
-    one = judge([figure], [known], Causes())[0]
-    assert (one.verdict, one.expected, one.passed) == ("not graded", 20.0, True)
-    assert one.cause.startswith("the interval is too wide to tell: a busy neighbour")
+    case = judge([figure], [known], Causes())[0]
+    assert (case.verdict, case.expected, case.passed) == ("not graded", 20.0, True)
+    assert case.cause.startswith("the interval is too wide to tell: a busy neighbour")
 
 
 def test_nothing_to_compare_with_is_not_graded():
-    one = judge([MachineFigure(name="disk", kind="disk", value=1.0)], [], Causes())[0]
-    assert (one.verdict, one.expected, one.passed) == ("not graded", None, True)
-    assert grade([one]) == "none"
+    case = judge([MachineFigure(name="disk", kind="disk", value=1.0)], [], Causes())[0]
+    assert (case.verdict, case.expected, case.passed) == ("not graded", None, True)
+    assert grade([case]) == "none"
 
 
 def test_a_name_that_differs_is_not_what_was_sold():
     figure = MachineFigure(name="GPU 0 name", kind="identity", value="NVIDIA L4", device=True)
     known = ExpectedFigure(figure="GPU 0 name", value="NVIDIA H100", basis="sold", sold=True)
-    one = judge([figure], [known], Causes())[0]
-    assert (one.verdict, grade([one])) == ("not what was sold", "D")
+    case = judge([figure], [known], Causes())[0]
+    assert (case.verdict, grade([case])) == ("not what was sold", "D")
 
 
 @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ def test_what_slows_a_card_explains_its_figures():
     ]
     figure = MachineFigure(name="peak", kind="compute", value=400.0, device=True)
     known = ExpectedFigure(figure="peak", value=800.0, least=600.0, basis="")
-    one = judge([figure], [known], Causes(device=causes))[0]
-    assert one.cause.startswith("slowed under load by power limit")
+    case = judge([figure], [known], Causes(device=causes))[0]
+    assert case.cause.startswith("slowed under load by power limit")
 
 
 def test_a_spin_counts_what_a_unit_took_too_long():

@@ -32,13 +32,13 @@ def settings(*cards):
     return {f"gpu{n}_{name}": value for n, card in enumerate(cards) for name, value in card.items()}
 
 
-def verdicts(found, cards, expected=None):
+def verdicts(shown, cards, expected=None):
     stated = settings(*cards)
-    figures = list(identity.cards(found, stated))
+    figures = list(identity.cards(shown, stated))
     chosen = references.sold(expected) if expected else None
     known = list(identity.promised(figures, chosen, TWO, stated))
     graded = judge(figures, known, Causes())
-    return {one.figure: one.verdict for one in graded if not one.passed}
+    return {case.figure: case.verdict for case in graded if not case.passed}
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ def test_cores_of_another_processor_are_not_what_was_sold(tmp_path):
     cpu = Cpu(name="AMD EPYC", vendor="", family=0, model=0, stepping=0, features=())
     figures = list(identity.host(cpu, "epyc-9004", TWO, 8 * 2**30, tmp_path))
     known = list(identity.promised(figures, references.sold("epyc-7003:4"), TWO, {}))
-    wrong = [one for one in judge(figures, known, Causes()) if not one.passed]
-    assert [one.figure for one in wrong] == ["processor in the catalogue", "cores"]
-    assert {one.verdict for one in wrong} == {"not what was sold"}
+    wrong = [case for case in judge(figures, known, Causes()) if not case.passed]
+    assert [case.figure for case in wrong] == ["processor in the catalogue", "cores"]
+    assert {case.verdict for case in wrong} == {"not what was sold"}
 
 
 def test_an_earlier_test_is_held_against(tmp_path):
     earlier = judge([MachineFigure(name=READ.name, kind="bandwidth", value=18.0)], [], Causes())
     path = tmp_path / "before.json"
-    path.write_text(json.dumps([one.to_json() for one in earlier]))
+    path.write_text(json.dumps([figure.to_json() for figure in earlier]))
     known = list(references.again(references.earlier(path), [READ]))
-    one = judge([READ], known, Causes())[0]
-    assert (one.verdict, one.expected, one.basis) == ("slow by 50%", 18.0, "an earlier test")
+    case = judge([READ], known, Causes())[0]
+    assert (case.verdict, case.expected, case.basis) == ("slow by 50%", 18.0, "an earlier test")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,12 @@ def test_a_datasheet_speaks_of_its_own_chip():
     read = MachineFigure(
         name="GPU 0 read/f32/torch:cuda/256MiB (GB/s)", kind="bandwidth", value=2900.0
     )
-    known = {one.figure: one for one in references.datasheet([peak, read], "h100-sxm")}
+    known = {
+        reference.figure: reference for reference in references.datasheet([peak, read], "h100-sxm")
+    }
     assert known[peak.name].value == 846
     assert known[read.name].value == 2923
-    assert [one.verdict for one in judge([peak, read], list(known.values()), Causes())] == [
+    assert [case.verdict for case in judge([peak, read], list(known.values()), Causes())] == [
         "slow by 41%",
         "as expected",
     ]

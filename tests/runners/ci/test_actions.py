@@ -81,7 +81,7 @@ def test_a_group_ends_when_its_work_fails(runner, capsys):
 
 def outputs(text):
     """Read an output file as the runner does."""
-    found, lines = {}, iter(text.splitlines())
+    written, lines = {}, iter(text.splitlines())
     for line in lines:
         name, _, mark = line.partition("<<")
         value = []
@@ -89,15 +89,15 @@ def outputs(text):
             if part == mark:
                 break
             value.append(part)
-        found[name] = "\n".join(value)
-    return found
+        written[name] = "\n".join(value)
+    return written
 
 
 def test_no_value_can_begin_another_output(runner):
     actions.set_output("one", "a\nEOF\ntwo<<EOF\nstolen\nEOF")
     actions.set_output("three", "c")
-    found = outputs((runner / "GITHUB_OUTPUT").read_text())
-    assert found == {"one": "a\nEOF\ntwo<<EOF\nstolen\nEOF", "three": "c"}
+    written = outputs((runner / "GITHUB_OUTPUT").read_text())
+    assert written == {"one": "a\nEOF\ntwo<<EOF\nstolen\nEOF", "three": "c"}
 
 
 def test_a_run_leaves_a_table_an_output_and_its_warnings(runner, capsys, predicate):

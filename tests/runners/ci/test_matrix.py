@@ -49,24 +49,24 @@ def files(tmp_path):
 
 def test_each_machine_gets_a_shard_of_the_plan(files):
     jobs = matrix("plan.toml", inventory.read(files / "runners.toml"))["include"]
-    assert [(one["name"], one["shard"], one["chip"]) for one in jobs] == [
+    assert [(job["name"], job["shard"], job["chip"]) for job in jobs] == [
         ("h100 1/2", "1/2", "h100-sxm"),
         ("h100 2/2", "2/2", "h100-sxm"),
         ("office", "1/1", "cpu"),
     ]
     assert jobs[0]["labels"] == ["self-hosted", "linux", "h100"]
     assert jobs[0]["timeout_minutes"] == 600
-    assert {one["plan"] for one in jobs} == {"plan.toml"}
+    assert {job["plan"] for job in jobs} == {"plan.toml"}
 
 
 def test_without_a_plan_each_kind_of_machine_gets_one_run(files):
     jobs = matrix(None, inventory.read(files / "runners.toml"))["include"]
-    assert [(one["name"], one["plan"]) for one in jobs] == [("h100", ""), ("office", "")]
+    assert [(job["name"], job["plan"]) for job in jobs] == [("h100", ""), ("office", "")]
 
 
 def test_no_machine_gets_an_empty_shard(files):
     jobs = matrix("plan.toml", inventory.read(files / "runners.toml"), {"h100": 1, "office": 0})
-    assert [(one["name"], one["shard"]) for one in jobs["include"]] == [("h100", "1/1")]
+    assert [(job["name"], job["shard"]) for job in jobs["include"]] == [("h100", "1/1")]
     with pytest.raises(UserError, match="no machine of the inventory"):
         matrix("p", inventory.read(files / "runners.toml"), {"h100": 0, "office": 0})
 
@@ -141,4 +141,4 @@ def test_nox_prints_the_matrix_alone_on_stdout(files, tmp_path):
     assert done.stdout.count("\n") == 1
     # Two cells for the GPUs and one for the office; llama.cpp as bundled knows no GPU.
     jobs = json.loads(done.stdout)["include"]
-    assert [one["name"] for one in jobs] == ["h100 1/2", "h100 2/2", "office"]
+    assert [job["name"] for job in jobs] == ["h100 1/2", "h100 2/2", "office"]

@@ -27,7 +27,7 @@ def test_the_comment_counts_regressions_shows_them_and_folds_the_rest():
 
 def test_a_comment_stays_below_what_github_takes():
     base = [around(100.0, case=f"{'long' * 20}{number}") for number in range(5000)]
-    head = [{**one, **dict.fromkeys(("value", "low", "high"), 200.0)} for one in base]
+    head = [{**row, **dict.fromkeys(("value", "low", "high"), 200.0)} for row in base]
     notes = [f"only in head: {'x' * 80}"] * 5000
     text = regression.markdown(comparison.compare(base, head)[0], notes)
     assert len(text) < 65_536
@@ -144,7 +144,7 @@ def test_fewer_right_answers_fail_the_check_and_stand_in_every_form(fenmark, tmp
     assert {change["metric"] for change in told["changes"]} == {around(1.0)["metric"]}
     sides = [regression.load_side(str(tmp_path / name), []) for name in "ab"]
     comment = regression.markdown(
-        *comparison.compare(*(one.rows for one in sides)), regression.answers(*sides)
+        *comparison.compare(*(side.rows for side in sides)), regression.answers(*sides)
     )
     assert "\nRight answers lost, in points: 20.0 [" in comment
 

@@ -59,7 +59,9 @@ def test_actionlint_finds_nothing():
 def test_every_action_is_pinned_by_its_commit():
     used = [step["uses"] for _, step in steps() if "uses" in step]
     assert used
-    assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
+    assert [
+        action for action in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+    ] == []
 
 
 def test_no_expression_is_pasted_into_a_shell():
@@ -176,7 +178,7 @@ class Runner:
         return done
 
     def resolve(self, text):
-        return EXPRESSION.sub(lambda found: self.expressions[found[1]], str(text))
+        return EXPRESSION.sub(lambda match: self.expressions[match[1]], str(text))
 
     def outputs(self):
         lines = self.files["GITHUB_OUTPUT"].read_text().splitlines()
@@ -184,8 +186,8 @@ class Runner:
 
 
 def step_of(file, job, name):
-    [found] = [one for one in FILES[file]["jobs"][job]["steps"] if one.get("name") == name]
-    return found
+    [step] = [step for step in FILES[file]["jobs"][job]["steps"] if step.get("name") == name]
+    return step
 
 
 def admitted(tmp_path, label, head):
@@ -248,7 +250,7 @@ def test_what_an_attested_job_installs_is_pinned_by_digest():
 def test_the_lock_holds_everything_that_is_asked_for():
     text = (ROOT / ".github" / "requirements.txt").read_text().replace("\\\n", " ")
     locked = {}
-    for line in filter(lambda one: one and not one.startswith("#"), text.splitlines()):
+    for line in filter(lambda row: row and not row.startswith("#"), text.splitlines()):
         pin, *hashes = line.split(" --hash=")
         assert hashes
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}\s*", digest) for digest in hashes)

@@ -76,29 +76,29 @@ def predicate(out, digest):
     return archive.open_result(out / f"{digest}{archive.SUFFIX}").predicate
 
 
-def rules(one):
+def rules(report):
     """Rules that flag, without that of a checkout with changes of its own."""
-    return sorted({finding["rule"] for finding in one["findings"]} - {"software"})
+    return sorted({finding["rule"] for finding in report["findings"]} - {"software"})
 
 
 def test_a_file_becomes_a_signed_and_logged_result_that_verifies(told, bench, out, fenmark):
     path = bench()
-    [one], code = told(path)
-    assert (code, one["kind"], one["imported"], one["refused"]) == (0, "vllm", 1, 0)
-    said = predicate(out, one["digest"])
-    assert (said.run.suites, said.engines[0].name) == (["attested"], "vllm")
-    assert {item.method for item in said.measurements} == {"reported"}
+    [report], code = told(path)
+    assert (code, report["kind"], report["imported"], report["refused"]) == (0, "vllm", 1, 0)
+    stated = predicate(out, report["digest"])
+    assert (stated.run.suites, stated.engines[0].name) == (["attested"], "vllm")
+    assert {item.method for item in stated.measurements} == {"reported"}
     figures = {
         (item.metric, item.labels.get("percentile"), item.labels.get("statistic")): item.value
-        for item in said.measurements
+        for item in stated.measurements
     }
     assert figures["ttft", 99.0, None] == 60.0
     assert figures["ttft", 50.0, None] == 49.0
     assert figures["ttft", None, "mean"] == 50.0
-    labels = said.measurements[0].labels
+    labels = stated.measurements[0].labels
     assert (labels["harness"], labels["model_in_file"]) == ("vllm", "Qwen/Qwen3-0.6B")
     assert (labels["concurrency"], labels["isl"], labels["osl"]) == (2, 32, 16)
-    assert said.machine.cpu_cores == machine.usable_cores()
+    assert stated.machine.cpu_cores == machine.usable_cores()
     verified = fenmark("verify", out, "--json")
     [verdict] = json.loads(verified.stdout)["results"]
     assert (verified.returncode, verdict["signature"], verdict["inclusion"]) == (0, True, True)
@@ -107,9 +107,9 @@ def test_a_file_becomes_a_signed_and_logged_result_that_verifies(told, bench, ou
 
 def test_the_file_lies_beside_the_envelope_byte_for_byte(told, bench, out):
     path = bench()
-    [one], _ = told(path)
+    [report], _ = told(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert one["file_sha256"] == digest
+    assert report["file_sha256"] == digest
     assert place_of(out, digest).read_bytes() == path.read_bytes()
 
 
@@ -163,29 +163,29 @@ def test_a_figure_the_file_does_not_give_is_refused(out, bench, change, fenmark)
 
 
 def test_a_file_that_says_another_chip_is_flagged_and_says_so(told, bench, out):
-    [one], code = told(bench(gpu="4xNVIDIA L40S"), "--chip", "h100-sxm", "--count", "8")
-    assert (code, rules(one)) == (0, ["chip"])
-    said = predicate(out, one["digest"])
-    assert (said.machine.chip.catalog_id, said.machine.chip.count) == ("h100-sxm", 8)
-    labels = said.measurements[0].labels
+    [report], code = told(bench(gpu="4xNVIDIA L40S"), "--chip", "h100-sxm", "--count", "8")
+    assert (code, rules(report)) == (0, ["chip"])
+    stated = predicate(out, report["digest"])
+    assert (stated.machine.chip.catalog_id, stated.machine.chip.count) == ("h100-sxm", 8)
+    labels = stated.measurements[0].labels
     assert (labels["chip_in_file"], labels["count_in_file"]) == ("NVIDIA L40S", 4)
 
 
 def test_a_file_that_says_the_same_chip_is_not(told, bench):
-    [one], _ = told(bench(gpu="8xNVIDIA H100 80GB HBM3"), "--chip", "h100-sxm", "--count", "8")
-    assert rules(one) == []
+    [report], _ = told(bench(gpu="8xNVIDIA H100 80GB HBM3"), "--chip", "h100-sxm", "--count", "8")
+    assert rules(report) == []
 
 
 def test_a_model_that_contradicts_the_file_is_flagged(told, bench):
-    [one], _ = told(bench(), "--model", "llama-3.1-8b", "--precision", "fp8")
-    assert rules(one) == ["labels"]
-    assert "Qwen3-0.6B" in json.dumps(one["findings"])
+    [report], _ = told(bench(), "--model", "llama-3.1-8b", "--precision", "fp8")
+    assert rules(report) == ["labels"]
+    assert "Qwen3-0.6B" in json.dumps(report["findings"])
 
 
 def test_rows_of_several_models_are_results_of_their_own_and_no_copies(told, bench, out, fenmark):
-    [one], code = told(bench("b.md", LLAMA_BENCH))
-    assert (code, one["rows"], len(one["digests"])) == (0, 3, 2)
-    sizes = [predicate(out, digest).engines[0].model for digest in one["digests"]]
+    [report], code = told(bench("b.md", LLAMA_BENCH))
+    assert (code, report["rows"], len(report["digests"])) == (0, 3, 2)
+    sizes = [predicate(out, digest).engines[0].model for digest in report["digests"]]
     assert sizes == ["qwen3 0.6B Q8_0", "qwen3 1.7B Q8_0"]
     [*verdicts] = json.loads(fenmark("verify", out, "--json").stdout)["results"]
     assert {"samples"} & {flag for verdict in verdicts for flag in verdict["flags"]} == set()
@@ -204,20 +204,20 @@ def test_the_same_rows_again_are_a_copy(told, bench, out, fenmark):
 
 def test_a_row_that_a_law_refuses_costs_no_other(told, bench, out):
     odd = SERVE | {"max_concurrency": 4, "median_ttft_ms": 70.0, "request_throughput": 20.0}
-    lines = "\n".join(json.dumps(one) for one in (SERVE, odd | {"output_throughput": 320.0}))
-    [one], code = told(bench("b.jsonl", lines))
-    assert (code, one["imported"], one["refused"]) == (0, 1, 1)
-    assert [reason for reason in one["reasons"] if reason.startswith("latency-order: p50 is 70")]
-    assert {item.labels["concurrency"] for item in predicate(out, one["digest"]).measurements} == {
-        2
-    }
+    lines = "\n".join(json.dumps(row) for row in (SERVE, odd | {"output_throughput": 320.0}))
+    [report], code = told(bench("b.jsonl", lines))
+    assert (code, report["imported"], report["refused"]) == (0, 1, 1)
+    assert [reason for reason in report["reasons"] if reason.startswith("latency-order: p50 is 70")]
+    assert {
+        item.labels["concurrency"] for item in predicate(out, report["digest"]).measurements
+    } == {2}
 
 
 def test_bad_files_are_a_line_each_and_hide_no_other(fenmark, bench, out):
     none = bench("none.json", completed=0)
     junk = bench("junk.json", content='{"a": 1}')
     done = fenmark("attest", none, junk, out / "gone.json", bench(), "--out", out, "--json")
-    digests = [one["digest"] for one in json.loads(done.stdout)]
+    digests = [report["digest"] for report in json.loads(done.stdout)]
     assert [digest is not None for digest in digests] == [False, False, False, True]
     assert done.returncode == 2
     assert sum(line.startswith("fenmark: ") for line in done.stderr.splitlines()) == 2
@@ -242,19 +242,19 @@ def test_nobody_guesses_how_many_of_several_accelerators_worked(monkeypatch, ben
 
 
 def test_the_version_is_the_files_where_it_says_one(told, bench, out):
-    [one], _ = told(bench(), "--harness-version", "0.25.1")
-    said = predicate(out, one["digest"])
-    assert said.measurements[0].labels["harness_version"] == "0.25.1"
-    assert said.software.packages["vllm"] == "0.25.1"
+    [report], _ = told(bench(), "--harness-version", "0.25.1")
+    stated = predicate(out, report["digest"])
+    assert stated.measurements[0].labels["harness_version"] == "0.25.1"
+    assert stated.software.packages["vllm"] == "0.25.1"
 
 
 def test_an_attested_result_is_shown_and_costed_and_not_repeated(told, bench, out, fenmark):
-    [one], _ = told(bench(), "--chip", "h100-sxm", "--count", "1", "--precision", "bf16")
+    [report], _ = told(bench(), "--chip", "h100-sxm", "--count", "1", "--precision", "bf16")
     shown = fenmark("show", out).stdout
     assert "attested: measured by vllm" in " ".join(shown.split())
     [cost] = json.loads(fenmark("cost", "--results", out, "--json").stdout)
     assert (cost["chip"], cost["method"]) == ("h100-sxm", "reported")
-    again = fenmark("reproduce", one["digest"], "--results", out, "--out", out / "again")
+    again = fenmark("reproduce", report["digest"], "--results", out, "--out", out / "again")
     assert "was measured by another harness" in again.stderr
 
 

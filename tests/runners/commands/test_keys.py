@@ -23,8 +23,8 @@ def merge(runners):
 
 def problems(tmp_path):
     publish(tmp_path / "data", tmp_path / "out")
-    found = verification.verify(tmp_path / "out")
-    return [line for verdict in found for line in verdict.problems]
+    verdicts = verification.verify(tmp_path / "out")
+    return [line for verdict in verdicts for line in verdict.problems]
 
 
 def test_a_rotated_key_hands_over_and_what_it_signed_stays_valid(

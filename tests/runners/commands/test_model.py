@@ -46,10 +46,10 @@ def test_a_folder_is_shown_as_scripts_want_it(folder):
 
 
 def test_a_model_that_ships_is_shown_to_people():
-    said = fenmark("model", "show", "gpt-oss-20b").stdout
-    assert "20,914,757,184" in said
-    assert "mxfp4, 5.26 bits a weight, 13.76 GB" in said
-    assert "12 x gqa window 128 + experts 4 of 32" in said
+    output = fenmark("model", "show", "gpt-oss-20b").stdout
+    assert "20,914,757,184" in output
+    assert "mxfp4, 5.26 bits a weight, 13.76 GB" in output
+    assert "12 x gqa window 128 + experts 4 of 32" in output
 
 
 def test_the_list_is_what_ships():
@@ -73,8 +73,8 @@ def test_what_is_not_expressed_is_one_line(tmp_path, monkeypatch, capsys, text, 
     monkeypatch.setattr("sys.argv", ["fenmark", "model", "show", str(tmp_path / "config.json")])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert ended.value.code == 2
-    assert complaint in said
-    assert said.count("\n") == 1
-    assert "\x1b" not in said
+    assert complaint in message
+    assert message.count("\n") == 1
+    assert "\x1b" not in message

@@ -18,7 +18,7 @@ from suites.quality.items import items
 from tests.suites.quality.test_items import right_answer
 
 SEED = "00112233445566778899aabbccddeeff"
-KNOWN = {one.prompt: one for one in items(bytes.fromhex(SEED), 110)}
+KNOWN = {item.prompt: item for item in items(bytes.fromhex(SEED), 110)}
 
 
 def able(level_limit: float):
@@ -47,8 +47,8 @@ def serving(
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             text = asked.get("prompt") or asked["messages"][0]["content"]
             next_tokens = asked.get("logprobs")
-            said = "t0" if next_tokens else answer(text)
-            choice = {"message": {"content": said}, "text": said}
+            reply = "t0" if next_tokens else answer(text)
+            choice = {"message": {"content": reply}, "text": reply}
             if next_tokens and logprobs:
                 told = candidates(text, noise)
                 step = {
@@ -92,8 +92,8 @@ def quality(capsys, monkeypatch):
         )
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        output = capsys.readouterr()
+        return int(ended.value.code or 0), output.out, output.err
 
     return run
 
@@ -171,7 +171,7 @@ def test_refusals_are_told_in_the_servers_words_and_end_soon(quality):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--seed", "xyz"], "no hexadecimal digits"),
         (["--seed", "00"], "8 to 64 bytes"),
@@ -179,10 +179,10 @@ def test_refusals_are_told_in_the_servers_words_and_end_soon(quality):
         (["--endpoint", "ftp://x"], "not a usable endpoint"),
     ],
 )
-def test_bad_options_are_one_line(quality, options, said):
+def test_bad_options_are_one_line(quality, options, message):
     code, _, err = quality("http://127.0.0.1:9", *options)
     assert code == 2
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
 
 

@@ -22,9 +22,9 @@ def reference(monkeypatch, tmp_path, capsys):
     def run(*options: object, answer: str = "42") -> tuple[int, str, str]:
         @contextmanager
         def engine(_spec, **_sizes):
-            said = {"weights_sha256": "ab" * 32, "name": "engine", "version": "1"}
+            description = {"weights_sha256": "ab" * 32, "name": "engine", "version": "1"}
             with serving(lambda _: answer) as url:
-                yield SimpleNamespace(target=Target(url=url, model="m"), engine=said)
+                yield SimpleNamespace(target=Target(url=url, model="m"), engine=description)
 
         monkeypatch.setattr(subject, "subject", engine)
         monkeypatch.setattr(subject, "subject_spec", lambda _: {"model": "m"})

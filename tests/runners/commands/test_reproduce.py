@@ -52,7 +52,7 @@ def resigned(folder, *, chip=None, engine=None, options=None, run_id=None):
     machine = predicate.machine
     if chip:
         machine = machine.model_copy(update={"chip": machine.chip.model_copy(update=chip)})
-    engines = [one.model_copy(update=engine or {}) for one in predicate.engines]
+    engines = [used.model_copy(update=engine or {}) for used in predicate.engines]
     changed = predicate.model_copy(
         update={
             "run": predicate.run.model_copy(update=run),

@@ -39,20 +39,20 @@ def small(out):
 
 def until_quiet(fenmark, *arguments):
     """Run, and go on as the error says: on a loud machine a small model's answer is one piece."""
-    said = ""
+    output = ""
     for _ in range(20):
         done = fenmark(*arguments, "--resume")
-        said += done.stderr
+        output += done.stderr
         if "the machine is too busy: run again" not in done.stderr:
-            return done, said
-    pytest.fail(said)
+            return done, output
+    pytest.fail(output)
 
 
 def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tmp_path):
     out = tmp_path / "results"
-    done, said = until_quiet(fenmark, *small(out), "--json")
-    assert done.returncode == 0, said
-    assert "no interrupted run lies here" in said
+    done, output = until_quiet(fenmark, *small(out), "--json")
+    assert done.returncode == 0, output
+    assert "no interrupted run lies here" in output
 
     rows = json.loads(done.stdout)
     assert rows == json.loads((out / "summary.json").read_text())
@@ -83,10 +83,10 @@ def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tm
 
 def wait_for(condition):
     deadline = time.monotonic() + 120
-    while not (found := condition()):
+    while not (outcome := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return found
+    return outcome
 
 
 def children_of(process):
@@ -122,9 +122,9 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
     assert not list(out.glob("*.dsse.json"))
     assert not list(out.rglob("*.partial"))
 
-    resumed, said = until_quiet(fenmark, *small(out))
-    assert resumed.returncode == 0, said
-    assert "inference-p0: kept from the interrupted run" in said
+    resumed, output = until_quiet(fenmark, *small(out))
+    assert resumed.returncode == 0, output
+    assert "inference-p0: kept from the interrupted run" in output
     verdict = json.loads(fenmark("verify", out, "--json").stdout)
     assert verdict["ok"]
     assert len(verdict["results"]) == 1

@@ -5,15 +5,15 @@ import pytest
 from runners.machine.advice import advice
 
 
-def said(settings=None, surroundings=None, environment=None, cores=8):
-    found = list(advice(settings or {}, surroundings or {}, environment or {}, cores))
-    return {item.subject: item for item in found}
+def advised(settings=None, surroundings=None, environment=None, cores=8):
+    findings = list(advice(settings or {}, surroundings or {}, environment or {}, cores))
+    return {item.subject: item for item in findings}
 
 
 def test_nothing_known_to_be_wrong_is_nothing_said():
     settings = {"governor": "performance", "boost": "1", "huge_pages": "always [madvise] never"}
     surroundings = {"cpu_pressure_percent": 0.4, "cpu_temperature_c": 45.0}
-    assert said(settings, surroundings, {"OMP_NUM_THREADS": "8"}) == {}
+    assert advised(settings, surroundings, {"OMP_NUM_THREADS": "8"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def test_nothing_known_to_be_wrong_is_nothing_said():
 def test_each_finding_names_its_evidence_and_its_remedy(
     settings, surroundings, environment, subject, evidence, remedy
 ):
-    found = said(settings, surroundings, environment)
-    assert list(found) == [subject]
-    assert evidence in found[subject].says
-    assert remedy in found[subject].remedy
+    by_subject = advised(settings, surroundings, environment)
+    assert list(by_subject) == [subject]
+    assert evidence in by_subject[subject].says
+    assert remedy in by_subject[subject].remedy
 
 
 def test_numa_balancing_within_one_node_moves_nothing():
-    assert said({"numa_balancing": "1", "numa_cpus": "node0 0-7"}) == {}
+    assert advised({"numa_balancing": "1", "numa_cpus": "node0 0-7"}) == {}

@@ -63,8 +63,8 @@ def test_nodes_are_listed_with_their_cores_in_the_order_of_their_numbers(tree):
 def test_corrected_memory_errors_of_all_controllers_are_counted(tree):
     mc = "devices/system/edac/mc"
     root = tree({f"{mc}/mc0/ce_count": 2, f"{mc}/mc1/ce_count": 1})
-    found = conditions.cpu_settings(root, root)["memory_ecc"]
-    assert found == "on, 3 corrected errors since boot"
+    ecc = conditions.cpu_settings(root, root)["memory_ecc"]
+    assert ecc == "on, 3 corrected errors since boot"
 
 
 def test_the_clock_is_the_mean_of_the_cores_and_falls_back_to_what_the_guest_sees(tree):
@@ -142,12 +142,12 @@ def test_amd_cards_are_read_in_order_and_displays_and_other_makers_are_not(tree)
             "class/drm/card2-DP-1/device/vendor": "0x1002",
         }
     )
-    found = conditions.amd_gpus(root)
-    assert found["gpu0_power_limit_w"] == 750
-    assert found["gpu0_temperature_c"] == 39
-    assert found["gpu0_partition"] == "SPX"
-    assert found["gpu0_pcie"] == "32.0 GT/s PCIe x8 of 32.0 GT/s PCIe x16"
-    assert not any(name.startswith("gpu2") for name in found)
+    settings = conditions.amd_gpus(root)
+    assert settings["gpu0_power_limit_w"] == 750
+    assert settings["gpu0_temperature_c"] == 39
+    assert settings["gpu0_partition"] == "SPX"
+    assert settings["gpu0_pcie"] == "32.0 GT/s PCIe x8 of 32.0 GT/s PCIe x16"
+    assert not any(name.startswith("gpu2") for name in settings)
 
 
 def test_the_ascend_driver_tells_its_version_in_a_file(tree):

@@ -24,22 +24,22 @@ def names(root):
 
 
 def test_a_machine_names_itself_alike_each_time_and_tells_no_serial_number(machine):
-    one = machine("one", etc__machine_id="0123456789abcdef0123456789abcdef")
-    assert names(one) == names(one) != set()
-    assert not any("0123456789abcdef"[:8] in name for name in names(one))
+    root = machine("one", etc__machine_id="0123456789abcdef0123456789abcdef")
+    assert names(root) == names(root) != set()
+    assert not any("0123456789abcdef"[:8] in name for name in names(root))
 
 
 def test_two_machines_share_no_name(machine):
-    one = machine("one", etc__machine_id="a" * 32)
+    first = machine("one", etc__machine_id="a" * 32)
     other = machine("other", etc__machine_id="b" * 32)
-    assert names(one) & names(other) == set()
+    assert names(first) & names(other) == set()
 
 
 def test_a_card_moved_to_another_machine_is_known_again(machine, monkeypatch):
     monkeypatch.setattr(nvidia, "serials", lambda: ["GPU-1234"])
-    one = names(machine("one", etc__machine_id="a" * 32))
+    first = names(machine("one", etc__machine_id="a" * 32))
     other = names(machine("other", etc__machine_id="b" * 32))
-    assert len(one & other) == 1
+    assert len(first & other) == 1
 
 
 def test_what_names_nothing_states_nothing(tmp_path):

@@ -184,8 +184,8 @@ def test_the_real_nvidia_binding_sees_a_kernel_s_batch(tmp_path):
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
-    assert found == {"hold_s": 1.0, "joules": pytest.approx(300.0), "calls": 50}
+    seen = json.loads(done.stdout)
+    assert seen == {"hold_s": 1.0, "joules": pytest.approx(300.0), "calls": 50}
 
 
 def test_eight_chips_without_a_meter_are_modelled_by_eight_nameplates(monkeypatch):

@@ -31,10 +31,10 @@ def test_a_run_is_told_which_figure_breaks_which_law_and_what_follows():
     data = honest.h100()
     data["predicate"]["machine"]["chip"]["count"] = 8
     data["predicate"]["measurements"][0]["low"] = 9.5
-    said = told(data)
-    assert "flagged chip: machine.chip.count 8 are claimed, the driver shows 1" in said
-    assert "refused latency-order: decode/b4/ctx1024 tpot 8 lies outside" in said
-    assert "does not rank" in said
+    output = told(data)
+    assert "flagged chip: machine.chip.count 8 are claimed, the driver shows 1" in output
+    assert "refused latency-order: decode/b4/ctx1024 tpot 8 lies outside" in output
+    assert "does not rank" in output
 
 
 def money_of(data, **own):
@@ -48,8 +48,8 @@ def money_of(data, **own):
 
 @pytest.mark.parametrize("currency", ["USD", "CNY", "EUR"])
 def test_costs_are_shown_in_the_currency_asked_for_alone(currency):
-    said, _ = money_of(unlisted(), currency=currency.lower())
-    head = next(line for line in said.splitlines() if "x one fen" in line)
+    output, _ = money_of(unlisted(), currency=currency.lower())
+    head = next(line for line in output.splitlines() if "x one fen" in line)
     assert [name for name in ("USD", "CNY", "EUR") if name in head.split()] == [currency]
 
 
@@ -68,27 +68,27 @@ def unlisted():
 
 
 def test_a_run_on_any_processor_ends_in_a_price_and_no_dash():
-    said, asks = money_of(unlisted())
-    assert "rental, generic on-demand" in said
-    assert "its price's range" in said
-    assert "The generic price is that of any cloud's logical core" in said
-    assert "Energy: no meter could be read" in said
-    assert " - " not in said
+    output, asks = money_of(unlisted())
+    assert "rental, generic on-demand" in output
+    assert "its price's range" in output
+    assert "The generic price is that of any cloud's logical core" in output
+    assert "Energy: no meter could be read" in output
+    assert " - " not in output
     assert asks
 
 
 def test_a_reader_s_own_price_is_asked_for_no_more():
-    said, asks = money_of(unlisted(), price="0.12/h", owned="1500", life="4y")
-    assert "rental, own" in said
-    assert "Owned: the machine, your own price, 4 years, busy 40% of them" in said
+    output, asks = money_of(unlisted(), price="0.12/h", owned="1500", life="4y")
+    assert "rental, own" in output
+    assert "Owned: the machine, your own price, 4 years, busy 40% of them" in output
     assert not asks
 
 
 def test_a_listed_chip_is_rented_in_its_class_and_marked_where_owning_costs_more():
-    said, asks = money_of(honest.h100(), price="0.5/h")
-    assert "A price below the cost of owning: look at it twice" in said
-    said, asks = money_of(honest.h100())
-    assert "rental, on-demand" in said
+    output, asks = money_of(honest.h100(), price="0.5/h")
+    assert "A price below the cost of owning: look at it twice" in output
+    output, asks = money_of(honest.h100())
+    assert "rental, on-demand" in output
     assert not asks
 
 
@@ -138,10 +138,10 @@ def test_what_a_search_found_is_shown_for_each_chip_and_how_that_was_derived():
             labels={"turns": 4, "slo_ttft": 500.0, "goodput_share": 0.9, "valid": True},
         )
     )
-    said, _ = money_of(data)
-    (row,) = [line for line in said.splitlines() if line.startswith("search/agents/")]
+    output, _ = money_of(data)
+    (row,) = [line for line in output.splitlines() if line.startswith("search/agents/")]
     assert row.split()[1:] == ["24", "[24,", "25]", "agents", "24", "[24,", "25]", "-"]
-    assert "Derived: 24 agents ÷ 1 chip; no meter saw the load found." in said
+    assert "Derived: 24 agents ÷ 1 chip; no meter saw the load found." in output
     assert "Within limits" not in money_of(honest.h100())[0]
 
 
@@ -169,12 +169,12 @@ def answered():
 
 
 def test_a_run_that_was_asked_says_what_it_answered_and_what_answers_cost():
-    said, _ = money_of(answered(), price="3.6/h", currency="usd")
-    assert "50.0% [46.0%, 54.0%] of 600 questions answered right" in said
-    assert "50 output tokens for each right answer" in said
-    assert "reference, by answers: worse; 20.0 [15.0, 25.0] points of right answers lost" in said
-    assert "reference, by next tokens: different; 0.3 nats a token" in said
-    assert "hidden in closed/c4: undecided; 1.0 [-4.0, 6.0] points of right answers lost" in said
+    output, _ = money_of(answered(), price="3.6/h", currency="usd")
+    assert "50.0% [46.0%, 54.0%] of 600 questions answered right" in output
+    assert "50 output tokens for each right answer" in output
+    assert "reference, by answers: worse; 20.0 [15.0, 25.0] points of right answers lost" in output
+    assert "reference, by next tokens: different; 0.3 nats a token" in output
+    assert "hidden in closed/c4: undecided; 1.0 [-4.0, 6.0] points of right answers lost" in output
     rates = [
         row["value"]
         for row in answered()["predicate"]["measurements"]
@@ -182,7 +182,7 @@ def test_a_run_that_was_asked_says_what_it_answered_and_what_answers_cost():
     ]
     # A thousandth of a dollar pays a second; a thousand answers take 50,000 tokens.
     cost = 50_000 / max(rates) / 1000
-    assert f"1,000 right answers cost {cost:.3g} [" in said
+    assert f"1,000 right answers cost {cost:.3g} [" in output
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_the_rest_before_a_run_gives_idle_power_once(clock):
     beside = Gauge(watched, 0.2)
     for rests in (1, 0):
         with beside.recording():
-            found = beside.windows(cell.result)
-        assert sum(window.case == "idle" for window in found) == rests
+            windows = beside.windows(cell.result)
+        assert sum(window.case == "idle" for window in windows) == rests
 
 
 def test_a_model_has_no_idle_power_and_waits_for_none(clock):
@@ -135,7 +135,7 @@ def test_power_stands_beside_a_loads_timeline_in_steps_that_a_meter_can_tell(clo
     total, *each = timelines["closed/c1"]["power"]
     assert (total["meter"], total["scope"], total["step_s"]) == ("dcgm total of 2", "chip", 0.2)
     assert total["w"] == pytest.approx([250.0] * 2)
-    assert [one["meter"] for one in each] == ["dcgm 0", "dcgm 1"]
+    assert [line["meter"] for line in each] == ["dcgm 0", "dcgm 1"]
     assert timelines["none"] == {}
 
 

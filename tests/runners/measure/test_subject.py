@@ -27,8 +27,8 @@ def test_kernels_of_an_accelerator_are_not_credited_to_the_cpu():
 def test_an_accelerator_is_stated_with_its_ids_on_the_bus(monkeypatch):
     other = machine.Accelerator(name="T400", driver="1", memory_bytes=1, pci="10de:1ff2")
     h100 = machine.Accelerator(name="NVIDIA H100 80GB HBM3", driver="1", memory_bytes=1)
-    found = (replace(h100, pci="10de:2330"), replace(h100, pci="10de:2330"), h100, other)
-    monkeypatch.setattr(machine, "accelerators", lambda: found)
+    cards = (replace(h100, pci="10de:2330"), replace(h100, pci="10de:2330"), h100, other)
+    monkeypatch.setattr(machine, "accelerators", lambda: cards)
     chip = chip_under_test(options("kernels", backend=["torch:cuda"]))
     assert (chip.catalog_id, chip.pci) == ("h100-sxm", ["10de:2330"])
     assert machine.describe(chip).model_dump()["chip"]["pci"] == ["10de:2330"]

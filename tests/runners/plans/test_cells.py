@@ -35,12 +35,14 @@ sizes = st.lists(st.sampled_from([1, 2, 4, 8, 16]), min_size=1, max_size=4, uniq
 @settings(max_examples=30)
 @given(tp=sizes, pp=sizes, isl=sizes, of=st.integers(1, 9))
 def test_cells_are_the_product_and_shards_part_it(tp, pp, isl, of):
-    found = cells(axes={"tp": tp, "pp": pp, "isl": isl})
+    planned = cells(axes={"tp": tp, "pp": pp, "isl": isl})
     wanted = list(itertools.product(tp, pp, isl))
-    assert [(c.given["tp"], c.given["pp"], c.given["isl"]) for c in found] == wanted
-    assert len({cell.id for cell in found}) == len(wanted)
-    held = [[c.id for c in found if PlanShard(number=n, of=of).holds(c)] for n in range(1, of + 1)]
-    assert sorted(itertools.chain(*held)) == sorted(cell.id for cell in found)
+    assert [(c.given["tp"], c.given["pp"], c.given["isl"]) for c in planned] == wanted
+    assert len({cell.id for cell in planned}) == len(wanted)
+    held = [
+        [c.id for c in planned if PlanShard(number=n, of=of).holds(c)] for n in range(1, of + 1)
+    ]
+    assert sorted(itertools.chain(*held)) == sorted(cell.id for cell in planned)
     assert max(map(len, held)) - min(map(len, held)) <= 1
 
 
@@ -48,9 +50,9 @@ def test_cells_are_the_product_and_shards_part_it(tp, pp, isl, of):
 @given(tp=sizes, pp=sizes, out=st.sampled_from([1, 2, 4, 8, 16]))
 def test_an_excluded_combination_keeps_its_place_and_says_why(tp, pp, out):
     rule = {"tp": tp[0], "pp": [pp[0], *([out] if out in pp else [])], "because": "of me"}
-    found = cells(axes={"tp": tp, "pp": pp}, exclude=[rule])
-    assert [cell.number for cell in found] == list(range(len(tp) * len(pp)))
-    for cell in found:
+    planned = cells(axes={"tp": tp, "pp": pp}, exclude=[rule])
+    assert [cell.number for cell in planned] == list(range(len(tp) * len(pp)))
+    for cell in planned:
         left_out = cell.given["tp"] == tp[0] and cell.given["pp"] in rule["pp"]
         assert bool(cell.excluded) == left_out
         assert ("of me" in cell.excluded) == left_out
@@ -70,19 +72,19 @@ def test_an_id_depends_on_what_is_measured_and_on_nothing_else():
 
 
 def test_groups_and_included_cells_carry_their_options():
-    found = cells(
+    planned = cells(
         options={"isl": 64, "osl": 8},
         axes={"load": {"chat": {"isl": 128}, "as-it-is": {}}},
         include=[{"suite": "kernels", "case": "copy*"}],
     )
-    assert [cell.id.rpartition("-")[0] for cell in found] == [
+    assert [cell.id.rpartition("-")[0] for cell in planned] == [
         "chat",
         "as-it-is",
         "kernels+copy",
     ]
-    assert [cell.given["isl"] for cell in found] == [128, 64, 64]
-    assert found[2].options().suites == ("kernels",)
-    assert found[0].options().suite_options == {"isl": 128, "osl": 8}
+    assert [cell.given["isl"] for cell in planned] == [128, 64, 64]
+    assert planned[2].options().suites == ("kernels",)
+    assert planned[0].options().suite_options == {"isl": 128, "osl": 8}
 
 
 def test_a_cell_is_a_command_anybody_can_run():
@@ -120,7 +122,7 @@ def test_a_shard_that_is_none_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("fields", "chip", "chips", "said"),
+    ("fields", "chip", "chips", "words"),
     [
         ({"model": "llama-3.1-70b", "tp": 1}, "h100-sxm", 8, "at least 141 GB, memory of 80 GB"),
         ({"model": "llama-3.1-70b", "tp": 2}, "h100-sxm", 8, ""),
@@ -141,13 +143,13 @@ def test_a_shard_that_is_none_is_refused(text):
         ({"model": "deepseek-v3", "tp": 8, "dtype": "fp8"}, "gb200-nvl72", 1, ""),
     ],
 )
-def test_a_cell_that_cannot_run_says_why(fields, chip, chips, said):
-    found = {"engine": "vllm:cuda", **fields}
-    plan = document(options=found)
+def test_a_cell_that_cannot_run_says_why(fields, chip, chips, words):
+    options = {"engine": "vllm:cuda", **fields}
+    plan = document(options=options)
     [cell] = list(expand(plan))
     why = reason(cell, TargetMachine.of(plan.plan, chip, chips))
-    assert said in why
-    assert bool(why) == bool(said)
+    assert words in why
+    assert bool(why) == bool(words)
 
 
 @given(
@@ -187,9 +189,9 @@ def test_what_is_no_pool_is_refused(pool):
 
 def test_a_large_plan_lists_as_json_lines_of_the_contract():
     axes = {axis: list(range(1, 11)) for axis in ("tp", "pp", "dp", "isl")}
-    found = cells(axes=axes)
-    assert len({cell.id for cell in found}) == 10_000
-    assert json.dumps([cell.id for cell in found])
+    planned = cells(axes=axes)
+    assert len({cell.id for cell in planned}) == 10_000
+    assert json.dumps([cell.id for cell in planned])
 
 
 @pytest.mark.parametrize(
@@ -202,9 +204,9 @@ def test_a_large_plan_lists_as_json_lines_of_the_contract():
 )
 def test_a_power_cap_is_an_axis_that_a_plan_is_checked_for(chip, watts, says):
     (cell,) = cells(suites=["kernels"], axes={"power_cap_w": [watts]})
-    found = reason(cell, TargetMachine.of_kind(chip, 1))
-    assert found.startswith(says)
-    assert bool(found) is bool(says)
+    why = reason(cell, TargetMachine.of_kind(chip, 1))
+    assert why.startswith(says)
+    assert bool(why) is bool(says)
 
 
 def test_a_power_cap_that_this_machine_cannot_set_is_said_before_a_run(monkeypatch):

@@ -56,7 +56,7 @@ def test_a_sound_plan_reads(plan):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('answers = "Which?"\n', "", "1: 'answers' is missing"),
         ('suites = ["inference"]', 'suites = ["inferense"]', "3: suites.0: Input should be"),
@@ -92,15 +92,15 @@ def test_a_sound_plan_reads(plan):
         ('"tiny-15m"', '"tiny-15m"\n[machine]\nchip = "h100-sxm"\nchip_count = 2', "9: no field"),
     ],
 )
-def test_a_mistake_is_named_with_its_line(plan, old, new, said):
+def test_a_mistake_is_named_with_its_line(plan, old, new, message):
     assert old in SOUND
-    assert said in complaint(plan(SOUND.replace(old, new)))
+    assert message in complaint(plan(SOUND.replace(old, new)))
 
 
 def test_a_suite_refuses_a_value_with_the_line_it_stands_in(plan):
     text = SOUND.replace("isl = 512", "isl = 1").replace('"inference"', '"serving"')
-    assert "16: cell seed1+long" in (said := complaint(plan(text)))
-    assert "1 is too small" in said
+    assert "16: cell seed1+long" in (message := complaint(plan(text)))
+    assert "1 is too small" in message
 
 
 def test_two_cells_may_not_be_the_same(plan):
@@ -159,7 +159,7 @@ def test_every_plan_that_ships_is_sound_and_says_what_it_answers():
             ["endpoint=http://127.0.0.1:9", "model=m"] if "deployment" in path.read_text() else []
         )
         target = TargetMachine.of(document.plan, None if document.plan.machine else "h100-sxm")
-        found = list(prospects(document.with_options(behind), target))
-        assert found
+        planned = list(prospects(document.with_options(behind), target))
+        assert planned
         if name != "laptop-cpu":
-            assert any(not one.reason for one in found), name
+            assert any(not prospect.reason for prospect in planned), name

@@ -70,9 +70,9 @@ def test_a_plan_survives_the_loss_of_a_host_and_every_host_signs_with_its_own_ke
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         made.remove_node(second, allow_graceful=False)
-        said, errors = process.communicate(timeout=480)
+        output, errors = process.communicate(timeout=480)
     assert process.returncode == 0, errors
-    cells = json.loads(said)["cells"]
+    cells = json.loads(output)["cells"]
     assert [cell["state"] for cell in cells] == ["finished"] * 3
     assert sum(cell["attempts"] for cell in cells) == 4
     assert all(cell["host"] for cell in cells)

@@ -85,7 +85,7 @@ def test_whatever_is_killed_every_finished_cell_is_kept_and_none_is_there_twice(
 def check(fenmark, tmp_path):
     """A verified result for each cell, and no other."""
     shown = fenmark("show", tmp_path / "out", "--json").stdout
-    cells = sorted(one["predicate"]["run"]["plan"]["cell"] for one in json.loads(shown))
+    cells = sorted(result["predicate"]["run"]["plan"]["cell"] for result in json.loads(shown))
     assert [cell.partition("-")[0] for cell in cells] == CELLS
     verdict = fenmark("verify", tmp_path / "out", "--json").stdout
     assert json.loads(verdict)["ok"]
@@ -156,7 +156,7 @@ def test_check_and_list_keep_their_contract(fenmark, run, tmp_path):
     assert all(cell["estimated_s"] > 0 and cell["reason"] is None for cell in listed)
     [second] = json.loads(fenmark("plan", "list", plan, "--json", "--shard", "2/2").stdout)
     assert second == listed[1]
-    names = [one["name"] for one in json.loads(fenmark("plan", "ready", "--json").stdout)]
+    names = [plan["name"] for plan in json.loads(fenmark("plan", "ready", "--json").stdout)]
     assert "laptop-cpu" in names
     done = fenmark("plan", "check", "nowhere.toml")
     assert done.returncode == 2
@@ -180,5 +180,5 @@ def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(
     done = fenmark(*run, "--resume", "--to", "http://127.0.0.1:9", "--json")
     assert done.returncode == 1
     assert "1 results were measured but not submitted" in done.stderr
-    assert [one["submitted"] for one in json.loads(done.stdout)["cells"]] == [None, False]
+    assert [cell["submitted"] for cell in json.loads(done.stdout)["cells"]] == [None, False]
     assert len(list((tmp_path / "out").glob("*.dsse.json"))) == 2

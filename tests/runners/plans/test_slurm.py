@@ -23,9 +23,9 @@ def sbatch(tmp_path, fenmark):
 
 def test_each_task_runs_its_own_shard_into_its_own_archive(sbatch, tmp_path):
     shared = tmp_path / "shared folder"
-    said = sbatch("--out", shared, "--tasks", 2, "--sbatch=--partition=gpu")
-    assert said.returncode == 0, said.stderr
-    head = [line for line in said.stdout.splitlines() if line.startswith("#SBATCH")]
+    submitted = sbatch("--out", shared, "--tasks", 2, "--sbatch=--partition=gpu")
+    assert submitted.returncode == 0, submitted.stderr
+    head = [line for line in submitted.stdout.splitlines() if line.startswith("#SBATCH")]
     assert "#SBATCH --array=1-2" in head
     assert head[-1] == "#SBATCH --partition=gpu"
     # What bash makes of it, with a program in the place of ours that tells its words.
@@ -37,7 +37,7 @@ def test_each_task_runs_its_own_shard_into_its_own_archive(sbatch, tmp_path):
     for task in "12":
         done = subprocess.run(
             ["bash"],
-            input=said.stdout,
+            input=submitted.stdout,
             env={**os.environ, "PATH": path, "SLURM_ARRAY_TASK_ID": task},
             capture_output=True,
             text=True,
@@ -54,6 +54,6 @@ def test_there_are_no_more_tasks_than_cells(sbatch):
 
 
 def test_what_is_no_option_is_refused_in_a_line(sbatch):
-    said = sbatch("--out", "x", "--sbatch", "partition=gpu\nrm -r /")
-    assert said.returncode == 2
-    assert "not an option of sbatch" in said.stderr
+    submitted = sbatch("--out", "x", "--sbatch", "partition=gpu\nrm -r /")
+    assert submitted.returncode == 2
+    assert "not an option of sbatch" in submitted.stderr

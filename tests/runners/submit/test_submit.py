@@ -183,9 +183,9 @@ def liar(log_signer):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(200)
             self.end_headers()
-            said = next(body for path, body in answers.items() if self.path.startswith(path))
+            answer = next(body for path, body in answers.items() if self.path.startswith(path))
             with suppress(OSError):
-                for part in [said] if isinstance(said, bytes) else said:
+                for part in [answer] if isinstance(answer, bytes) else answer:
                     self.wfile.write(part)
 
         def do_GET(self):

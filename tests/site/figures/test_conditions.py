@@ -59,8 +59,8 @@ def test_rows_under_conditions_have_a_shape_of_their_own():
 
 def test_cheaper_tokens_are_no_evidence_and_bound_no_front():
     plain, cheap = rows(gpu()), rows(under(CHEAP))
-    said = [[row.words for row in evidence(table, NONE, "none")] for table in (plain, cheap)]
-    assert ["128→64" in " ".join(words) for words in said] == [True, False]
+    notes = [[row.words for row in evidence(table, NONE, "none")] for table in (plain, cheap)]
+    assert ["128→64" in " ".join(words) for words in notes] == [True, False]
     both = pd.concat([plain, cheap], ignore_index=True)
     for table, fronts in ((plain, 1), (cheap, 0), (both, 1)):
         chart, _ = plots.curve(EN, table, "", lambda chart: chart)
@@ -69,6 +69,6 @@ def test_cheaper_tokens_are_no_evidence_and_bound_no_front():
 
 def test_what_was_said_in_english_is_said_in_chinese():
     labels = {"speculation": "ngram", "draft_tokens": 4, "shared_prefix": 0.25, "turns": 3}
-    said = in_words(ZH, conditions(EN, labels))
-    assert said == conditions(ZH, labels).replace(", ", "，")
+    chinese = in_words(ZH, conditions(EN, labels))
+    assert chinese == conditions(ZH, labels).replace(", ", "，")
     assert in_words(ZH, "a stranger's words") == "a stranger's words"

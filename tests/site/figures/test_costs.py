@@ -22,8 +22,8 @@ YUAN = catalog.latest_prices().cny_per_usd.value
 @pytest.fixture(scope="module")
 def told(results):
     """What `fenmark cost` says of the serving rows of one chip, by the rate's case."""
-    found = CliRunner().invoke(app(), ["cost", "--results", str(results), "--json"])
-    rows = [row for row in json.loads(found.stdout) if row["chip"] == CHIP]
+    done = CliRunner().invoke(app(), ["cost", "--results", str(results), "--json"])
+    rows = [row for row in json.loads(done.stdout) if row["chip"] == CHIP]
     return [row for row in rows if row["suite"] == "serving"]
 
 
@@ -33,13 +33,13 @@ def test_the_board_s_data_holds_the_command_s_figures(site, told):
     at = {column["values"][code]: row for row, code in enumerate(column["codes"])}
     assert told
     for row in told:
-        for ours, theirs in {
+        for board_column, field in {
             "rent_usd": "usd_per_mtok_output",
             "owned_usd": "owned_usd_per_mtok",
             "floor_usd": "floor_usd_per_mtok",
         }.items():
-            assert row[theirs] is not None
-            assert numbers[ours][at[row["case"]]] == pytest.approx(row[theirs], rel=1e-4)
+            assert row[field] is not None
+            assert numbers[board_column][at[row["case"]]] == pytest.approx(row[field], rel=1e-4)
 
 
 @pytest.mark.browser
@@ -49,8 +49,8 @@ def test_the_reader_s_own_terms_are_computed_with(tab, serve, site):
     every = json.loads(saved(tab, "json"))["rows"]
     rows = [row for row in every if row["chip_id"] == CHIP]
     look(tab, f"{serve(site)}cost/?class=reserved-3y")
-    found = [row for row in json.loads(saved(tab, "json"))["rows"] if row["chip_id"] == CHIP]
-    reserved = {row["case"]: row for row in found}
+    saved_rows = [row for row in json.loads(saved(tab, "json"))["rows"] if row["chip_id"] == CHIP]
+    reserved = {row["case"]: row for row in saved_rows}
     look(tab, f"{serve(site)}cost/?as_of=2026-11-10&tariff=0.2")
     assert tab.locator("[name=as_of]").input_value() == "2026-11"
     earlier = {
@@ -114,14 +114,14 @@ def money_of(page):
 
 @pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
 def test_a_page_shows_rent_owned_cost_and_floor_as_the_command_does(site, told, page):
-    said = text(site / page / "index.html")
+    page_text = text(site / page / "index.html")
     for row in told:
         rate, unit, words = money_of(page)
         for name in ("usd_per_mtok_output", "owned_usd_per_mtok", "floor_usd_per_mtok"):
-            assert f"{figure(row[name] * rate)} {unit}" in said, name
-        assert words("{n}× one fen", n=figure(row["floor_fen_multiple"])) in said
-        assert words.listed(row["floor_method"]) in said
-        assert words.listed(row["rental"]) in said
+            assert f"{figure(row[name] * rate)} {unit}" in page_text, name
+        assert words("{n}× one fen", n=figure(row["floor_fen_multiple"])) in page_text
+        assert words.listed(row["floor_method"]) in page_text
+        assert words.listed(row["rental"]) in page_text
 
 
 def test_a_floor_is_below_everything_a_chip_was_measured_to_cost(told):
@@ -148,7 +148,7 @@ def test_the_break_even_is_drawn_where_hosts_sell_the_model(site, told, page):
 
 @pytest.mark.parametrize("page", [f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
 def test_a_chip_s_page_has_its_power_all_in_beside_the_nameplate(site, page):
-    said = text(site / page / "index.html")
-    assert "700 W" in said
-    assert "1,370 W" in said
-    assert "2026-07-14: InferenceX" in said
+    page_text = text(site / page / "index.html")
+    assert "700 W" in page_text
+    assert "1,370 W" in page_text
+    assert "2026-07-14: InferenceX" in page_text

@@ -60,23 +60,23 @@ def test_a_line_a_fall_and_a_convex_curve_have_no_knee(rates):
 )
 def test_a_knee_is_one_of_the_caps_and_within_its_interval(pairs):
     made = [CapPoint(cap_w=cap, rate=rate) for cap, rate in sorted(pairs)]
-    found = knee(made)
-    if found:
-        assert found.cap_w in {point.cap_w for point in made}
-        assert found.low_w <= found.cap_w <= found.high_w
+    bend = knee(made)
+    if bend:
+        assert bend.cap_w in {point.cap_w for point in made}
+        assert bend.low_w <= bend.cap_w <= bend.high_w
 
 
 def test_points_are_gathered_by_subject_and_one_cap_alone_is_no_curve():
-    several = [("a", one) for one in reversed(points())] + [("b", points()[0])]
-    (found,) = curves([*several, ("a", CapPoint(cap_w=600, rate=170.0, joules=3.6))])
-    assert [point.cap_w for point in found.points] == [400, 450, 500, 550, 600]
-    assert found.points[-1].rate == 170.0  # the last of one cap stands
-    assert found.cheapest.cap_w == 400
+    several = [("a", point) for point in reversed(points())] + [("b", points()[0])]
+    (curve,) = curves([*several, ("a", CapPoint(cap_w=600, rate=170.0, joules=3.6))])
+    assert [point.cap_w for point in curve.points] == [400, 450, 500, 550, 600]
+    assert curve.points[-1].rate == 170.0  # the last of one cap stands
+    assert curve.cheapest.cap_w == 400
 
 
 def test_what_others_report_is_drawn_hollow():
-    found = curves([("a", one) for one in points()])
-    own, others = (str(chart(EN, found, measured=real)) for real in (True, False))
+    drawn = curves([("a", point) for point in points()])
+    own, others = (str(chart(EN, drawn, measured=real)) for real in (True, False))
     assert "J/token" in own
     assert "hollow" in others
     assert others.count("hollow") > own.count("hollow")
@@ -105,10 +105,10 @@ def row(cap, rate, when="2026-11-28", **others):
 
 def test_signed_rows_with_a_cap_are_a_curve_and_the_newest_of_one_cap_stands():
     mixed = [row(300.0, 20.0), row(200.0, 15.0), row(300.0, 19.0, "2026-11-01"), row(None, 30.0)]
-    (found,) = measured_curves([*mixed, row(300.0, 9.0, model="other")], "../../")
-    assert found.name == "m · bf16 · vllm · b1"
-    assert [(point.cap_w, point.rate) for point in found.points] == [(200.0, 15.0), (300.0, 20.0)]
-    assert found.points[0].link == "../../r/ab/b1/"
+    (curve,) = measured_curves([*mixed, row(300.0, 9.0, model="other")], "../../")
+    assert curve.name == "m · bf16 · vllm · b1"
+    assert [(point.cap_w, point.rate) for point in curve.points] == [(200.0, 15.0), (300.0, 20.0)]
+    assert curve.points[0].link == "../../r/ab/b1/"
 
 
 def section(view, *caps):
@@ -124,9 +124,9 @@ def section(view, *caps):
 
 
 def test_reported_caps_of_one_rig_are_one_curve_and_mlperf_stands_apart():
-    (found,) = reported_curves(EN, [section("general", 230, 370), section("mlperf", 1, 2)])
-    assert found.name == "them: 1 · @a (1× 3090)"
-    assert [point.joules for point in found.points] == [4.0, 4.0]
+    (curve,) = reported_curves(EN, [section("general", 230, 370), section("mlperf", 1, 2)])
+    assert curve.name == "them: 1 · @a (1× 3090)"
+    assert [point.joules for point in curve.points] == [4.0, 4.0]
 
 
 def test_the_template_shows_the_knee_and_every_point():

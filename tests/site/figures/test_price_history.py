@@ -40,7 +40,9 @@ def test_each_class_has_the_price_that_was_computed_with_at_its_own_date():
     # The three-year price was kept from the sheet before: it is not a second point.
     second = sheet(price(3.0, "2026-10-01"), price(1.3, "2026-04", "reserved-3y"))
     past = past_prices("h100-sxm", [first, second])
-    assert {name: [(one.date, one.usd_per_hour) for one in own] for name, own in past.items()} == {
+    assert {
+        name: [(dated.date, dated.usd_per_hour) for dated in own] for name, own in past.items()
+    } == {
         "on-demand": [("2026-05", 4.0), ("2026-10-01", 3.0)],
         "reserved-3y": [("2026-04", 1.3)],
     }
@@ -62,8 +64,8 @@ def test_it_is_drawn_in_every_currency_with_its_range(lang):
     paid = "：21.0 元/小时" if lang == "zh" else ": 21.0 CNY/h"  # noqa: RUF001 - Chinese
     assert f"{asked}{paid}" in charts["CNY"]
     for unit, ends in (("USD", ("2.00", "6.00")), ("CNY", ("14.0", "42.0"))):
-        said = re.search(rf"<title>({asked}[^<]*)", charts[unit])[1]
-        assert all(end in said for end in ends)
+        title = re.search(rf"<title>({asked}[^<]*)", charts[unit])[1]
+        assert all(end in title for end in ends)
         assert charts[unit].count('class="bar"') == 1
         assert "2026-05<" in charts[unit]
 
@@ -101,9 +103,9 @@ def test_the_page_has_the_same_prices_as_a_table(site, tree, unit):
     past = past_prices("h100-sxm", catalog.price_sheets().values())
     words = Words.load("zh" if tree else "en")
     expected = [
-        (words(name), one.date, f"{figure(one.usd_per_hour * rate)} {words(unit)}/{words('h')}")
+        (words(name), dated.date, f"{figure(dated.usd_per_hour * rate)} {words(unit)}/{words('h')}")
         for name, own in past.items()
-        for one in own
+        for dated in own
     ]
     assert len(expected) > 2
     assert [tuple(row[:3]) for row in table.rows[1:]] == expected

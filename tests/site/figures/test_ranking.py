@@ -19,7 +19,7 @@ from tests.site.conftest import accept, statement
 def rows(*statements, flags=(), unsampled=()):
     sheet = catalog.latest_prices()
     records = []
-    for at, one in enumerate(statements):
+    for at, document in enumerate(statements):
         result = Result(
             digest=f"{at:064x}",
             keyid="k",
@@ -29,7 +29,7 @@ def rows(*statements, flags=(), unsampled=()):
             index=None,
             flags=("queueing: x",) if at in flags else (),
             recomputed=at not in unsampled,
-            predicate=Statement.model_validate(one).predicate,
+            predicate=Statement.model_validate(document).predicate,
         )
         records += rows_of(result, sheet)
     return ranking.ranked(frame(records).assign(tier="registered"))
@@ -40,16 +40,16 @@ def gpu(**changes):
     return statement(model="llama-3.1-8b", **{**listed, "speed": 900.0, "metered": True, **changes})
 
 
-def proven(one):
+def proven(document):
     """A standard run for a challenge, whose instrument checked itself."""
-    one["predicate"]["run"] |= {"profile": "standard", "nonce": "n", "not_before": "0"}
+    document["predicate"]["run"] |= {"profile": "standard", "nonce": "n", "not_before": "0"}
     checks = [
         {**item, "metric": "instrument_ttft_error", "value": 0.1, "low": None, "high": None}
-        for item in one["predicate"]["measurements"]
+        for item in document["predicate"]["measurements"]
         if item["metric"] == "ttft" and item["labels"].get("percentile") == 50
     ]
-    one["predicate"]["measurements"] += checks
-    return one
+    document["predicate"]["measurements"] += checks
+    return document
 
 
 def test_a_flagged_row_ranks_nowhere_has_no_badge_and_no_card():
@@ -58,8 +58,8 @@ def test_a_flagged_row_ranks_nowhere_has_no_badge_and_no_card():
     assert set(table[table["ranks"]]["digest"]) == {f"{1:064x}"}
     assert set(table[table["place"] < 4]["digest"]) == {f"{1:064x}"}
     assert set(ranking.leading(table)["digest"]) == {f"{1:064x}"}
-    found = ranking.answers(table, "en")
-    cards = (found.cheapest, found.most_tokens_per_joule, found.nearest_to_one_fen)
+    best = ranking.answers(table, "en")
+    cards = (best.cheapest, best.most_tokens_per_joule, best.nearest_to_one_fen)
     assert {card.digest for card in cards} == {f"{1:064x}"}
 
 
@@ -86,13 +86,13 @@ def test_a_quick_run_or_one_without_challenge_or_self_check_says_so_and_ranks_be
 
 @pytest.mark.parametrize(("seconds", "doubts"), [(60.0, ""), (5.0, "shorter than its profile")])
 def test_a_point_that_its_options_made_short_is_not_proven_by_a_long_profile(seconds, doubts):
-    one = proven(gpu())
-    one["predicate"]["run"]["options"] = {"requests": 10}
-    for item in one["predicate"]["measurements"]:
+    document = proven(gpu())
+    document["predicate"]["run"]["options"] = {"requests": 10}
+    for item in document["predicate"]["measurements"]:
         if item["suite"] == "serving":
             rate = {"value": 10 / seconds} if item["metric"] == "request_throughput" else {}
             item.update({"n": 10, "low": None, "high": None} | rate)
-    serving = rows(one).query("suite == 'serving'")
+    serving = rows(document).query("suite == 'serving'")
     assert serving["doubts"].unique().tolist() == [doubts]
     assert serving["proven"].unique().tolist() == [not doubts]
 
@@ -160,10 +160,10 @@ def test_a_copy_of_another_result_does_not_rank(tmp_path, copied):
     assert set(ranked[ranked["ranks"]]["digest"]) == set(flagged.index) - {copy}
 
 
-def cheapest(one):
+def cheapest(document):
     """Cases of the cheapest interactive row and of the cheapest of all."""
-    found = ranking.answers(rows(one), "en")
-    return found.cheapest and found.cheapest.case, found.nearest_to_one_fen.case
+    best = ranking.answers(rows(document), "en")
+    return best.cheapest and best.cheapest.case, best.nearest_to_one_fen.case
 
 
 def test_what_is_interactive_is_judged_by_the_99th_percentile_of_each_token():
@@ -182,11 +182,13 @@ def test_and_of_the_first_token():
 
 
 def test_a_row_that_knows_its_median_alone_keeps_no_limit():
-    one = gpu(speed=24.0)
-    one["predicate"]["measurements"] = [
-        item for item in one["predicate"]["measurements"] if item["labels"].get("percentile") != 99
+    document = gpu(speed=24.0)
+    document["predicate"]["measurements"] = [
+        item
+        for item in document["predicate"]["measurements"]
+        if item["labels"].get("percentile") != 99
     ]
-    assert cheapest(one) == (None, "closed/c4")
+    assert cheapest(document) == (None, "closed/c4")
 
 
 @pytest.fixture

@@ -40,10 +40,10 @@ def test_the_direction_is_the_metrics(value, better, verdict):
 
 def test_errors_of_both_figures_add_in_squares():
     # 3% and 4% either way make 5%, on the log scale.
-    found = ratio(Figure(2.0, 2.0 / 1.03, 2.0 * 1.03), Figure(1.0, 1 / 1.04, 1.04))
-    assert found.value == 2
-    assert found.high / found.value == pytest.approx(1.0505, abs=5e-4)
-    assert found.value / found.low == pytest.approx(1.0505, abs=5e-4)
+    quotient = ratio(Figure(2.0, 2.0 / 1.03, 2.0 * 1.03), Figure(1.0, 1 / 1.04, 1.04))
+    assert quotient.value == 2
+    assert quotient.high / quotient.value == pytest.approx(1.0505, abs=5e-4)
+    assert quotient.value / quotient.low == pytest.approx(1.0505, abs=5e-4)
 
 
 def test_what_is_not_positive_has_no_ratio():

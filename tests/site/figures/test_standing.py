@@ -15,8 +15,8 @@ BAD = {"arithmetic": "40/50 22/50 10/50 2/50 0/50", "tools": "41/50 30/50 15/50 
 
 def asked(number, precision, answers, *, tokens=100.0, weights="real", api="chat"):
     """A run with real weights that answered questions, or none."""
-    one = gpu(number=number)
-    predicate = one["predicate"]
+    document = gpu(number=number)
+    predicate = document["predicate"]
     predicate["engines"][0] |= {"weights": weights, "precision": precision}
     terms = {"question_api": api, "answer_tokens": 256, "temperature": 0.0, "question_seed": 0}
     like = {"suite": "quality", "method": "measured", "low": None, "high": None}
@@ -46,7 +46,7 @@ def asked(number, precision, answers, *, tokens=100.0, weights="real", api="chat
                 "labels": terms,
             }
         )
-    return one
+    return document
 
 
 @pytest.fixture(scope="module")

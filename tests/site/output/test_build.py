@@ -135,9 +135,9 @@ def test_a_run_of_a_plan_names_plan_and_cell_on_its_chips_page(quick_build: Buil
     planned = statement()
     planned["predicate"]["run"]["plan"] = {"name": "<b>", "cell": "cell-1", "sha256": "ab" * 32}
     quick_build([accept(tmp_path / "results", planned)], tmp_path / "out")
-    for prefix, said in (("", "cell cell-1 of &lt;b&gt;"), ("zh/", "&lt;b&gt; 的单元 cell-1")):
+    for prefix, sentence in (("", "cell cell-1 of &lt;b&gt;"), ("zh/", "&lt;b&gt; 的单元 cell-1")):
         [page] = (tmp_path / "out" / prefix / "chips").glob("*cpu-9000*/index.html")
-        assert said in page.read_text(encoding="utf-8")
+        assert sentence in page.read_text(encoding="utf-8")
         assert "abababababababab" in page.read_text(encoding="utf-8")
 
 
@@ -154,10 +154,10 @@ def test_a_price_sheet_of_one_s_own_recosts_every_row(quick_build: Build, tmp_pa
         statement(chip="NVIDIA H100 80GB HBM3", catalog_id="h100-sxm", kind="gpu"),
     )
     site = quick_build([tmp_path / "gpus"], tmp_path / "out").out
-    ours = _rent(site)
+    rent = _rent(site)
     small_build([tmp_path / "gpus"], site, price_sheet=sheet)
     usual = latest_prices().rental("h100-sxm").usd_per_hour
-    assert _rent(site) == pytest.approx(ours * 7 / usual, rel=1e-4)
+    assert _rent(site) == pytest.approx(rent * 7 / usual, rel=1e-4)
     page = (site / "chips" / "h100-sxm" / "index.html").read_text()
     assert "the reader&#39;s own" in page
 

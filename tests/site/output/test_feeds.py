@@ -46,13 +46,13 @@ def test_every_address_in_a_feed_is_a_page(site: Path, prefix: str):
 
 
 def test_the_map_names_every_page_in_both_languages(site: Path):
-    found = ET.fromstring((site / "sitemap.xml").read_text(encoding="utf-8"))
-    places = {url.findtext("s:loc", "", MAP) for url in found.findall("s:url", MAP)}
+    document = ET.fromstring((site / "sitemap.xml").read_text(encoding="utf-8"))
+    places = {url.findtext("s:loc", "", MAP) for url in document.findall("s:url", MAP)}
     root = "https://example.org/fenmark/"
     for claim in claims():
         assert f"{root}claims/{claim}/" in places
         assert f"{root}zh/claims/{claim}/" in places
-    others = found.find("s:url", MAP).findall("x:link", MAP)
+    others = document.find("s:url", MAP).findall("x:link", MAP)
     assert [link.get("hreflang") for link in others] == ["en", "zh"]
     assert "sitemap.xml" in (site / "robots.txt").read_text(encoding="utf-8")
 

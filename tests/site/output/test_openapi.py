@@ -58,7 +58,7 @@ def test_it_is_an_openapi_document_that_pages_lead_to(site: Path, described: dic
     assert described["openapi"].startswith("3.1.")
     assert described["servers"] == [{"url": "https://example.org/fenmark/"}]
     for path, item in described["paths"].items():
-        named = {one["name"] for one in item["get"]["parameters"]}
+        named = {parameter["name"] for parameter in item["get"]["parameters"]}
         assert named == set(re.findall(r"{(\w+)}", path))
     for page in ("data/index.html", "zh/data/index.html", "llms.txt"):
         assert "data/openapi.json" in (site / page).read_text("utf-8")

@@ -23,11 +23,11 @@ def archive(tmp_path):
     cell = KeptCell(name="serving-p0", suite="serving", result=result)
     data = raw_samples([cell])
     digest = hashlib.sha256(data).hexdigest()
-    said = statement(number=9)
-    said["subject"] = [{"name": f"samples/{digest}.json", "digest": {"sha256": digest}}]
-    said["predicate"]["run"]["suites"] = ["serving"]
-    said["predicate"]["measurements"] = [asdict(row) for row in rows_of([cell])]
-    folder = accept(tmp_path / "archive", said)
+    document = statement(number=9)
+    document["subject"] = [{"name": f"samples/{digest}.json", "digest": {"sha256": digest}}]
+    document["predicate"]["run"]["suites"] = ["serving"]
+    document["predicate"]["measurements"] = [asdict(row) for row in rows_of([cell])]
+    folder = accept(tmp_path / "archive", document)
     (folder / "samples").mkdir(exist_ok=True)
     (folder / "samples" / f"{digest}.json").write_bytes(data)
     return folder

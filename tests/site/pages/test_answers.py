@@ -40,8 +40,8 @@ def test_the_cheapest_of_the_best_evidence_answers():
 
 def test_answers_stand_by_evidence_and_one_without_a_price_is_one():
     models = {"a": [point(kind="predicted")], "b": [point(usd={})], "c": [point(kind="attested")]}
-    found = answers.answers(ENGLISH, models, "on-demand")
-    assert [(own.model, own.mark, own.rented) for own in found] == [
+    shown = answers.answers(ENGLISH, models, "on-demand")
+    assert [(own.model, own.mark, own.rented) for own in shown] == [
         ("c", "◐", 2.0), ("b", "◇", None), ("a", "◈", 2.0),
     ]  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_a_floor_is_arithmetic_at_the_peak_and_nameplate_power():
     # A processor, and a chip whose peak nobody knows.
     for unbounded in ("epyc-9004", "cerebras-wse-3"):
         assert answers.floors(catalog.chips()[unbounded], ["llama-3.1-8b"], sheet) == []
-    assert not any(math.isnan(one.usd) for one in answers.floors(chip, ["deepseek-v3"], sheet))
+    assert not any(math.isnan(floor.usd) for floor in answers.floors(chip, ["deepseek-v3"], sheet))
 
 
 def test_a_page_leads_with_its_answer_and_ends_with_the_way_to_correct_it(site: Path):

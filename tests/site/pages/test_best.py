@@ -128,8 +128,8 @@ def test_the_live_table_has_every_point_by_its_fields():
     own = [point(), point(kind="predicted", chip="b", basis="kernels")]
     told = json.loads(as_file(ENGLISH, {"m": own}, best_known({"m": own}, BestQuery()), {}, None))
     named = [dict(zip(told["fields"], listed, strict=True)) for listed in told["points"]]
-    assert [told["kinds"][one["kind"]] for one in named] == ["reported", "predicted"]
-    assert [told["chips"][one["chip"]][0] for one in named] == ["h100-sxm", "b"]
+    assert [told["kinds"][entry["kind"]] for entry in named] == ["reported", "predicted"]
+    assert [told["chips"][entry["chip"]][0] for entry in named] == ["h100-sxm", "b"]
     assert told["shares"] == [0.5]
 
 

@@ -188,8 +188,8 @@ def test_what_a_page_shows_can_be_saved_from_the_board(tab, base, url):
 def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(tab, base, url):
     look(tab, base + url)
     files = {kind: saved(tab, kind) for kind in ("csv", "json", "parquet")}
-    said = json.loads(files["json"])
-    rows = said["rows"]
+    document = json.loads(files["json"])
+    rows = document["rows"]
     shown = tab.evaluate("[...document.querySelectorAll('table a.mono')].map(a => a.innerText)")
     assert [row["statement_sha256"][:8] for row in rows] == shown
     assert all(row["tier"] and row["date"] and row["engine"] for row in rows)
@@ -200,7 +200,7 @@ def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(tab, base, url):
     ]
     table = pq.read_table(io.BytesIO(files["parquet"]))
     assert table.to_pylist() == rows
-    assert table.schema.metadata[b"view"].decode() == said["view"] == address(tab)
+    assert table.schema.metadata[b"view"].decode() == document["view"] == address(tab)
 
 
 def test_the_saved_board_says_how_each_figure_came_about(tab, base):

@@ -90,26 +90,26 @@ def test_the_checker_judges_as_python_does(page: Page, served: str):
     bits = {"bf16": 16, "fp8": 8, None: None}
     plain = [
         {
-            "value": one.value,
-            "unit": one.unit,
-            "tokens": one.tokens,
-            "model": one.model or "",
-            "chip": one.chip or "",
-            "bits": bits[one.precision],
+            "value": question.value,
+            "unit": question.unit,
+            "tokens": question.tokens,
+            "model": question.model or "",
+            "chip": question.chip or "",
+            "bits": bits[question.precision],
         }
-        for one in asked
+        for question in asked
     ]
     page.goto(f"{served}fen/")
     answers: list[dict[str, Any]] = page.evaluate(JUDGE, [plain, known(rows, SHEET)])
-    for one, answer in zip(asked, answers, strict=True):
-        judged = judge(one, rows, SHEET)
-        assert answer["verdict"] == judged.verdict, one
-        assert (answer["bound"] or {}).get("chip") == (judged.bound and judged.bound.chip), one
+    for question, answer in zip(asked, answers, strict=True):
+        judged = judge(question, rows, SHEET)
+        assert answer["verdict"] == judged.verdict, question
+        assert (answer["bound"] or {}).get("chip") == (judged.bound and judged.bound.chip), question
         if judged.bound:
             assert answer["bound"]["value"] == pytest.approx(judged.bound.value)
         for name, best in (("best", judged.best), ("drafted", judged.drafted)):
             value = answer[name] and answer[name]["value"]
-            assert value == (best and pytest.approx(best.value)), (name, one)
+            assert value == (best and pytest.approx(best.value)), (name, question)
         if judged.needs:
             assert answer["needs"]["joules"] == pytest.approx(judged.needs.joules_per_token)
 

@@ -112,8 +112,8 @@ def test_the_browser_draws_the_picture_of_the_page(page: Page, address: str):
     page.locator(".drawn svg.chart .mark").nth(0).wait_for()
     again = drawn(page)
     assert NUMBER.sub("#", again) == NUMBER.sub("#", made)
-    theirs, ours = (list(map(float, NUMBER.findall(text))) for text in (again, made))
-    assert theirs == pytest.approx(ours, abs=0.11)
+    in_browser, on_page = (list(map(float, NUMBER.findall(text))) for text in (again, made))
+    assert in_browser == pytest.approx(on_page, abs=0.11)
     assert page.locator("fenmark-front tbody").evaluate("own => own.innerText") == rows
 
 

@@ -27,8 +27,8 @@ def register(home: Path, *signers: CryptoSigner, **more: str) -> None:
     """Have the log of an archive register a key, countersigned by all of them."""
     own = signers[0].public_key
     text = runner_toml(own, owner=OWNER, **more)
-    said = notice.draft("registered", read_runner(text, "x"), datetime.now(UTC), key_file=text)
-    signed = envelope.sign(said, signers[0])
+    draft = notice.draft("registered", read_runner(text, "x"), datetime.now(UTC), key_file=text)
+    signed = envelope.sign(draft, signers[0])
     for signer in signers[1:]:
         signed = notice.countersign(signed, signer, "x")
     notice.lay(home, signed)

@@ -30,12 +30,12 @@ pytestmark = pytest.mark.browser
 def long_log(tmp_path_factory):
     """An archive whose log has full and partial tiles on two levels."""
     folder = tmp_path_factory.mktemp("long")
-    one = statement(number=1)
-    one["predicate"]["measurements"] = one["predicate"]["measurements"][:1]
+    document = statement(number=1)
+    document["predicate"]["measurements"] = document["predicate"]["measurements"][:1]
     numbered = []
     for number in range(1, 260):
-        run = {**one["predicate"]["run"], "id": f"{number:08d}-0000-4000-8000-000000000000"}
-        numbered.append({**one, "predicate": {**one["predicate"], "run": run}})
+        run = {**document["predicate"]["run"], "id": f"{number:08d}-0000-4000-8000-000000000000"}
+        numbered.append({**document, "predicate": {**document["predicate"], "run": run}})
     return unchecked(folder, *numbered)
 
 
@@ -48,10 +48,10 @@ def long_site(tmp_path_factory, long_log, quick_build) -> Path:
 
 def places(site: Path) -> dict[int, str]:
     """Digest of each entry by its position in the log."""
-    found = {}
+    indexes = {}
     for shard in (site / "data" / "proofs").glob("??.json"):
-        found |= {index: digest for digest, (_, index) in json.loads(shard.read_bytes()).items()}
-    return found
+        indexes |= {index: digest for digest, (_, index) in json.loads(shard.read_bytes()).items()}
+    return indexes
 
 
 def verdict(page: Page, base: str, digest: str) -> str:
@@ -161,9 +161,9 @@ def test_a_file_that_is_no_envelope_is_refused_in_words(tab, serve, long_site, t
 def keyed(tmp_path_factory, quick_build):
     """A log of two results, by an Ed25519 and an ECDSA key; the first key is revoked after them."""
     folder = tmp_path_factory.mktemp("keyed")
-    one = Statement.model_validate(statement(number=1))
+    stated = Statement.model_validate(statement(number=1))
     other = Statement.model_validate(statement(number=2))
-    archive.accept(folder, envelope.encode(one), SIGNER)
+    archive.accept(folder, envelope.encode(stated), SIGNER)
     archive.accept(folder, envelope.encode(other), CryptoSigner.generate_ecdsa(), log_signer=SIGNER)
     revoked = {"type": "key", "action": "revoked", "keyid": SIGNER.public_key.keyid, "reason": "x"}
     Ledger(folder / "log").extend(

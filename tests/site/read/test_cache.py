@@ -122,16 +122,16 @@ def test_what_the_clock_says_is_asked_again_by_each_build(
     monkeypatch.setattr(unread, "SETTLING_S", -10)  # what was written just now is old
     folder, out = accept(tmp_path / "results", statement(date="2026-11-20")), tmp_path / "out"
     told = "ahead of this reader"
-    said, flags = [], []
+    seen, flags = [], []
     for day in (25, 17, 25):
         clock = datetime(2026, 11, day, tzinfo=UTC)
         quick_build([folder], out, clock=clock)
         [page, *_] = sorted(out.glob("r/*/*/index.html"))
-        said.append(told in page.read_text())
+        seen.append(told in page.read_text())
         with Workers() as workers:  # from the rows that were kept
             sheet = catalog.latest_prices()
             flags.append(archives.read([folder], sheet, workers, clock=clock).rows["flags"].max())
-    assert said == [False, True, False]
+    assert seen == [False, True, False]
     assert flags == [0, 1, 0]
 
 

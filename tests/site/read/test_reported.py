@@ -41,14 +41,14 @@ def text(page: Path) -> str:
     """What a page says, its markup taken out."""
 
     class Said(HTMLParser):
-        said = ""
+        words = ""
 
         def handle_data(self, data):
-            self.said += data
+            self.words += data
 
     parser = Said()
     parser.feed(page.read_text(encoding="utf-8"))
-    return " ".join(parser.said.split())
+    return " ".join(parser.words.split())
 
 
 def test_a_page_of_reported_results_says_whose_they_are_in_both_languages(site):
@@ -109,22 +109,22 @@ def test_the_files_of_a_page_hold_its_figures_with_where_they_were_published(sit
 
 @pytest.mark.parametrize("name", ["mlperf-h200-sxm", "inferencex-h200-sxm"])
 def test_the_files_of_a_page_hold_the_rows_it_shows(site, name):
-    said = text(site / "reported" / name / "index.html")
+    page_text = text(site / "reported" / name / "index.html")
     rows = pd.read_parquet(site / "data" / "reported" / f"{name}.parquet")
     shown = rows[rows["metric"].isin(["output_throughput", "energy_per_output_token", "rental"])]
     assert len(shown)
     for row in shown.itertuples():
-        assert f"{figure(row.value)} {row.unit}" in said
+        assert f"{figure(row.value)} {row.unit}" in page_text
     loads = rows.drop_duplicates("id")["load"]
-    assert [said.index(load) for load in loads]
+    assert [page_text.index(load) for load in loads]
     heads = (site / "reported" / name / "index.html").read_text().count('scope="row"')
     assert heads == rows["id"].nunique()
 
 
 def test_the_site_costs_reported_results_as_the_command_does(site, others):
     shown = pd.read_parquet(site / "data" / "reported" / "mlperf.parquet")
-    found = CliRunner().invoke(app(), ["cost", "--results", str(others), "--json"])
-    rows = [row for row in json.loads(found.stdout) if row["reported_by"] == "mlperf"]
+    done = CliRunner().invoke(app(), ["cost", "--results", str(others), "--json"])
+    rows = [row for row in json.loads(done.stdout) if row["reported_by"] == "mlperf"]
     for metric, column in {
         "rental": "usd_per_mtok_output",
         "owned": "owned_usd_per_mtok",

@@ -123,13 +123,13 @@ def english_in(html: str) -> set[tuple[str, str]]:
     """Words of English with the text they stand in."""
     page = Spoken()
     page.feed(html)
-    found = set()
+    words = set()
     for text in page.texts:
         bare = text
         for name in NAMES:
             bare = bare.replace(name, "")
-        found |= {(word, text[:120]) for word in WORD.findall(bare) if word not in ALLOWED}
-    return found
+        words |= {(word, text[:120]) for word in WORD.findall(bare) if word not in ALLOWED}
+    return words
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_a_list_is_translated_phrase_by_phrase():
 
 
 def test_a_warning_keeps_its_figures():
-    said = "serving: the hypervisor gave 3.1% of the CPU time to others; use a dedicated host"
-    assert "3.1%" in (Words.load("zh").notice(said) or "")
+    warning = "serving: the hypervisor gave 3.1% of the CPU time to others; use a dedicated host"
+    assert "3.1%" in (Words.load("zh").notice(warning) or "")
     assert Words.load("zh").notice("anything a stranger wrote") is None
-    assert Words.load("zh").notice(said.replace("3.1%", "a b")) is None
+    assert Words.load("zh").notice(warning.replace("3.1%", "a b")) is None

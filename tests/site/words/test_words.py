@@ -87,8 +87,8 @@ def chinese_texts() -> Iterator[tuple[str, str]]:
 def phrases() -> set[str]:
     """Every phrase the templates and the generator say."""
     sources = [*HOME.glob("templates/*.html"), *HOME.rglob("*.py")]
-    found = PHRASE.findall("\n".join(path.read_text(encoding="utf-8") for path in sources))
-    literals = (re.findall(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'', match) for match in found)
+    matches = PHRASE.findall("\n".join(path.read_text(encoding="utf-8") for path in sources))
+    literals = (re.findall(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'', match) for match in matches)
     return {"".join(part[1:-1] for part in parts) for parts in literals}
 
 
@@ -127,20 +127,20 @@ def test_a_rule_of_spelling_sees_what_breaks_it(rule: str, wrong: str, right: st
 
 
 def test_a_concept_has_one_chinese_word():
-    said = {
+    strays = {
         (where, variant, VARIANTS[variant])
         for where, text in chinese_texts()
         for variant in VARIANTS
         if variant in text
     }
-    assert said == set()
+    assert strays == set()
 
 
 def test_every_metric_and_a_unit_of_words_has_a_chinese_one():
     chinese = Words.load("zh").table
-    said = {metric.title for metric in METRICS.values()}
-    said |= {metric.unit for metric in METRICS.values() if re.search(r"[a-z]{4}", metric.unit)}
-    assert said - chinese.keys() == set()
+    english = {metric.title for metric in METRICS.values()}
+    english |= {metric.unit for metric in METRICS.values() if re.search(r"[a-z]{4}", metric.unit)}
+    assert english - chinese.keys() == set()
 
 
 def test_a_translation_fills_the_same_names():

@@ -59,10 +59,10 @@ def test_the_median_of_ten_lies_between_second_and_ninth():
 
 @given(st.lists(positive, min_size=2, max_size=12), st.floats(0.01, 100))
 def test_a_change_of_unit_scales_the_interval_between_processes(medians, factor):
-    one, other = between_processes(medians), between_processes([x * factor for x in medians])
-    assert other.value == pytest.approx(one.value * factor)
-    assert other.low == pytest.approx(one.low * factor)
-    assert other.high == pytest.approx(one.high * factor)
+    interval, other = between_processes(medians), between_processes([x * factor for x in medians])
+    assert other.value == pytest.approx(interval.value * factor)
+    assert other.low == pytest.approx(interval.low * factor)
+    assert other.high == pytest.approx(interval.high * factor)
 
 
 @given(st.lists(finite, min_size=2, max_size=12))
@@ -109,7 +109,7 @@ def test_processes_in_a_row_cover_less_on_a_drifting_machine_than_processes_apar
     def coverage(apart):
         starts = range(0, len(speed) - 5 * apart, 5 * apart)
         runs = [between_processes(speed[at : at + 5 * apart : apart]) for at in starts]
-        return np.mean([one.holds(10.0) for one in runs])
+        return np.mean([interval.holds(10.0) for interval in runs])
 
     assert coverage(apart=1) < 0.87
     assert coverage(apart=6) > 0.93
@@ -163,9 +163,9 @@ def test_a_configuration_against_itself_shows_no_difference(values):
 @given(st.lists(st.tuples(positive, positive), min_size=2, max_size=10))
 def test_swapping_a_ratio_inverts_its_interval(pairs):
     a, b = zip(*pairs, strict=True)
-    one, other = ratio_interval(a, b), ratio_interval(b, a)
-    assert other.low == pytest.approx(1 / one.high)
-    assert other.high == pytest.approx(1 / one.low)
+    interval, other = ratio_interval(a, b), ratio_interval(b, a)
+    assert other.low == pytest.approx(1 / interval.high)
+    assert other.high == pytest.approx(1 / interval.low)
 
 
 def test_a_true_ratio_is_found_through_drift_that_both_share():
@@ -333,7 +333,7 @@ def test_an_interval_knows_its_half_width_and_what_it_holds():
         Interval(1.0, 0.5, None, 1),
         Interval(0.0, -1.0, 1.0, 2),
     )
-    assert [one.half_width for one in missing] == [math.inf] * 3
+    assert [interval.half_width for interval in missing] == [math.inf] * 3
     assert (whole.holds(9.0), whole.holds(12.0)) == (True, True)
     assert (whole.holds(8.99), whole.holds(12.01)) == (False, False)
     assert Interval(1.0, None, 2.0, 1).holds(-1e9)

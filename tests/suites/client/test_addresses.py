@@ -93,8 +93,8 @@ def test_a_run_says_how_many_addresses_and_not_which(exact_instrument, capsys):
     (engine,) = result.facts["engines"]
     assert engine["flags"]["addresses"] == 2
     assert not any(url in json.dumps(result.facts) for url in urls)
-    said = capsys.readouterr().out
-    assert all(f"asking {url}/v1/completions" in said for url in urls)
+    output = capsys.readouterr().out
+    assert all(f"asking {url}/v1/completions" in output for url in urls)
 
 
 def test_failures_are_told_by_address(exact_instrument, capsys):
@@ -104,9 +104,9 @@ def test_failures_are_told_by_address(exact_instrument, capsys):
         options |= {"isl": 16, "osl": 4, "concurrency": [2], "requests": 12}
         (cell,) = plan("quick", options)
         run.run_cell(json.loads(json.dumps(cell.spec)))
-        said = capsys.readouterr().out
-        assert f"failed at {servers[1].url} " in said
-        assert f"{servers[0].url} " not in said.partition("failed at")[2]
+        output = capsys.readouterr().out
+        assert f"failed at {servers[1].url} " in output
+        assert f"{servers[0].url} " not in output.partition("failed at")[2]
 
 
 def test_an_address_that_does_not_answer_as_the_first_is_named_before_the_load():

@@ -61,8 +61,8 @@ def counting(*sizes):
     for size in sizes:
         text = "".join(word(n) for n in range(made, made + size))
         made += size
-        said = {"completion_tokens": made}
-        timeline.append((at(made - 1), [event({"content": text}, usage=said)]))
+        counts = {"completion_tokens": made}
+        timeline.append((at(made - 1), [event({"content": text}, usage=counts)]))
     return timeline
 
 
@@ -118,7 +118,7 @@ def test_a_server_that_cuts_the_prompt_fails_the_request(counted, failure):
     assert asked(timeline).failure == failure
 
 
-def said(*texts, blank=(), final=-1, rising=(), thoughts=0):
+def events_of(*texts, blank=(), final=-1, rising=(), thoughts=0):
     """Events whose fragments stand at places 0, 1, …."""
     events = Events(blank=list(blank), final=final, rising=list(rising))
     for place, text in enumerate(texts):
@@ -143,14 +143,14 @@ def counted(events, completion, reasoning=None, stamps=range(99)):
     ],
 )
 def test_fragments_are_no_tokens_where_nobody_counts_and_they_hold_several_words(texts, doubt):
-    result = counted(said(*texts), None)
+    result = counted(events_of(*texts), None)
     assert (result.doubt, result.tokens, result.by) == (doubt, len(texts), "events")
 
 
 def test_tokens_of_the_first_arrival_share_its_time():
-    result = counted(said("a", "b", "c"), 3, stamps=[5, 5, 6])
+    result = counted(events_of("a", "b", "c"), 3, stamps=[5, 5, 6])
     assert (result.first, result.places, result.silent, result.hidden) == (2, [0, 1, 2], 0, 0)
-    assert counted(said(), 0).first == 0
+    assert counted(events_of(), 0).first == 0
 
 
 @pytest.mark.parametrize(
@@ -165,16 +165,16 @@ def test_tokens_of_the_first_arrival_share_its_time():
     ],
 )
 def test_a_server_counts_as_it_goes_if_its_counts_rise_to_the_last(rising, completion, by):
-    assert counted(said("a b c", "d e"), completion).by == "text"
-    assert counted(said("a b c", "d e", rising=rising), completion).by == by
+    assert counted(events_of("a b c", "d e"), completion).by == "text"
+    assert counted(events_of("a b c", "d e", rising=rising), completion).by == by
 
 
 def test_the_events_at_which_a_count_rose_brought_the_tokens():
     rising = [(0, 2), (1, 2), (2, 5), (3, 6)]
-    events = said("a b", "c", "d e f", "g", rising=rising)
+    events = events_of("a b", "c", "d e f", "g", rising=rising)
     result = counted(events, 6, stamps=[7, 7, 7, 8])
     assert (result.places, result.first, result.tokens, result.doubt) == ([0, 2, 3], 5, 6, "")
-    none = said("a", rising=[(0, 9), (1, 100)], blank=[1])
+    none = events_of("a", rising=[(0, 9), (1, 100)], blank=[1])
     assert counted(none, 100).doubt == ("99 tokens counted, text of 1 fragments does not hold them")
     assert counted(none, 100).silent == 1
 
@@ -186,7 +186,7 @@ def test_the_events_at_which_a_count_rose_brought_the_tokens():
 def test_thoughts_that_are_counted_and_not_shown_are_no_output(
     reasoning, thoughts, hidden, tokens, by
 ):
-    result = counted(said("a", "b", "c", thoughts=thoughts), 5, reasoning)
+    result = counted(events_of("a", "b", "c", thoughts=thoughts), 5, reasoning)
     assert (result.hidden, result.tokens, result.by) == (hidden, tokens, by)
     doubt = "3 fragments with text for 0 tokens counted" if not tokens else ""
     assert result.doubt == doubt
@@ -197,18 +197,18 @@ def test_thoughts_that_are_counted_and_not_shown_are_no_output(
     [(3, 1, [0, 1, 2]), (4, 2, [0, 1, 2, 3])],
 )
 def test_an_event_without_text_is_a_token_where_the_count_says_so(completion, silent, places):
-    result = counted(said("a", "b", blank=[2], final=3), completion)
+    result = counted(events_of("a", "b", blank=[2], final=3), completion)
     assert (result.silent, result.places, result.tokens) == (silent, places, completion)
-    hidden = counted(said("a", "b", blank=[2], final=3), completion + 7, 7)
+    hidden = counted(events_of("a", "b", blank=[2], final=3), completion + 7, 7)
     assert (hidden.silent, hidden.hidden) == (silent, 7)
 
 
 def test_several_tokens_a_fragment_are_spread_over_its_letters():
-    result = counted(said("a, b", ". c"), 6)
+    result = counted(events_of("a, b", ". c"), 6)
     assert (result.first, result.by, result.doubt) == (6 * 4 / 7, "text", "")
-    together = counted(said("a, b", ". c"), 6, stamps=[0, 0])
+    together = counted(events_of("a, b", ". c"), 6, stamps=[0, 0])
     assert together.first == 6
-    assert counted(said("a"), 5).first == 5
+    assert counted(events_of("a"), 5).first == 5
 
 
 @pytest.mark.parametrize(
@@ -219,19 +219,19 @@ def test_several_tokens_a_fragment_are_spread_over_its_letters():
     ],
 )
 def test_the_few_tokens_without_text_are_looked_for_where_the_steps_say(stamps, first):
-    assert counted(said(*"abcdefghi"), 10, stamps=stamps).first == pytest.approx(first)
+    assert counted(events_of(*"abcdefghi"), 10, stamps=stamps).first == pytest.approx(first)
     # Clocks begin anywhere.
     later = [10**15 + stamp for stamp in stamps]
-    assert counted(said(*"abcdefghi"), 10, stamps=later).first == pytest.approx(first)
+    assert counted(events_of(*"abcdefghi"), 10, stamps=later).first == pytest.approx(first)
 
 
 @pytest.mark.parametrize(("tokens", "held"), [(10, True), (11, False)])
 def test_a_count_is_believed_if_three_fifths_of_it_are_words_or_signs(tokens, held):
-    result = counted(said("a, b", " 12!"), tokens)
+    result = counted(events_of("a, b", " 12!"), tokens)
     doubt = f"{tokens} tokens counted, text of 2 fragments does not hold them"
     assert result.doubt == ("" if held else doubt)
     # Two signs of Han are one token at least.
-    wide = counted(said("分分分分分分", "分分分分, b"), tokens + 1)
+    wide = counted(events_of("分分分分分分", "分分分分, b"), tokens + 1)
     assert bool(wide.doubt) is not held
 
 

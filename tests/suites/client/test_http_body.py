@@ -42,7 +42,7 @@ def test_a_chunk_cut_short_gives_what_came_of_it():
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"x\r\nabc\r\n", r"no chunk size: b'x\\r\\nabc"),
         (b";x=1\r\nabc\r\n", "no chunk size"),
@@ -52,8 +52,8 @@ def test_a_chunk_cut_short_gives_what_came_of_it():
         (b"F" * 40 + b"\r\nab", "no chunk size"),  # beyond what a machine counts
     ],
 )
-def test_what_is_no_chunk_is_shown(body, said):
-    with pytest.raises(MalformedError, match=said):
+def test_what_is_no_chunk_is_shown(body, message):
+    with pytest.raises(MalformedError, match=message):
         dechunk(body, 0)
 
 
@@ -119,7 +119,7 @@ def test_a_head_that_is_not_whole_is_waited_for(start):
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"HTTP/2 200\r\n\r\n", "no HTTP response: b'HTTP/2 200"),
         (b"\r\n<html>", "no HTTP response: b'<html>'"),
@@ -132,6 +132,6 @@ def test_a_head_that_is_not_whole_is_waited_for(start):
         (b"\r\n" * 2**16, "a head without end"),
     ],
 )
-def test_what_is_no_head_is_shown(raw, said):
-    with pytest.raises(MalformedError, match=said):
+def test_what_is_no_head_is_shown(raw, message):
+    with pytest.raises(MalformedError, match=message):
         read_head(raw)

@@ -97,15 +97,15 @@ def test_a_server_of_ones_own_is_asked_for_an_exact_length():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"preset": "nobody"}, "no preset 'nobody'"),
         ({"preset": "azure"}, "--endpoint https://RESOURCE"),
         ({"preset": "groq", "api": "rerank"}, "Groq has no rerank"),
     ],
 )
-def test_what_a_preset_cannot_do_is_said(options, said):
-    with pytest.raises(UserError, match=said):
+def test_what_a_preset_cannot_do_is_said(options, message):
+    with pytest.raises(UserError, match=message):
         with_preset(options)
 
 
@@ -168,7 +168,7 @@ def test_a_service_that_refuses_unknown_fields_is_asked_right_at_once(monkeypatc
     finally:
         server.shutdown()
         server.server_close()
-    said = capsys.readouterr().out
-    assert "refused" not in said
-    assert "s3cret" not in said
+    output = capsys.readouterr().out
+    assert "refused" not in output
+    assert "s3cret" not in output
     assert Strict.asked[0] == ("/v1/chat/completions", "Bearer s3cret")

@@ -110,10 +110,10 @@ def test_what_is_fresh_begins_at_its_token_and_stands_in_no_other_prompt():
     def asked(number, **more):
         return tokens(writer.request(number, messages=(60,), common=0, output_tokens=1, **more))
 
-    plain, one, other = asked(5), asked(5, fresh=(30, 0)), asked(5, fresh=(30, 1))
-    assert plain[:30] == one[:30] == other[:30]
-    assert len({tuple(prompt[30:34]) for prompt in (plain, one, other)}) == 3
-    assert {len(plain), len(one), len(other)} == {60}
+    plain, first, other = asked(5), asked(5, fresh=(30, 0)), asked(5, fresh=(30, 1))
+    assert plain[:30] == first[:30] == other[:30]
+    assert len({tuple(prompt[30:34]) for prompt in (plain, first, other)}) == 3
+    assert {len(plain), len(first), len(other)} == {60}
     # Nothing is fresh behind the end.
     assert asked(5, fresh=(60, 0)) == plain
 
@@ -144,7 +144,9 @@ TURNS = [
 def test_a_turn_begins_with_all_of_the_turn_before_and_says_how_much():
     asked = Conversations(AT, TURNS, seed=1, shared=0.5)
     made = [body(asked.request(index)) for index in range(len(TURNS))]
-    assert [(len(one["prompt"]), one["max_tokens"]) for one in made] == [t[1:3] for t in TURNS]
+    assert [(len(request["prompt"]), request["max_tokens"]) for request in made] == [
+        t[1:3] for t in TURNS
+    ]
     assert [asked.size(index) for index in range(4)] == [t[1:3] for t in TURNS]
     assert made[2]["prompt"][:20] == made[0]["prompt"]
     assert made[1]["prompt"][:10] == made[0]["prompt"][:10]

@@ -27,12 +27,12 @@ def started(engine, speculation, tmp_path):
 
 def test_vllm_is_told_to_draft_and_what_to_accept(tmp_path):
     drafting = started("vllm", {"method": "ngram", "drafts": 4}, tmp_path).arguments
-    said = json.loads(drafting[drafting.index("--speculative-config") + 1])
-    assert said == {"method": "ngram", "num_speculative_tokens": 4}
+    config = json.loads(drafting[drafting.index("--speculative-config") + 1])
+    assert config == {"method": "ngram", "num_speculative_tokens": 4}
     pinned = started("vllm", {"method": "mtp", "drafts": 3, "acceptance": 2.5}, tmp_path).arguments
-    said = json.loads(pinned[pinned.index("--speculative-config") + 1])
-    assert said["rejection_sample_method"] == "synthetic"
-    assert (said["method"], said["synthetic_acceptance_length"]) == ("mtp", 2.5)
+    config = json.loads(pinned[pinned.index("--speculative-config") + 1])
+    assert config["rejection_sample_method"] == "synthetic"
+    assert (config["method"], config["synthetic_acceptance_length"]) == ("mtp", 2.5)
     assert pinned.count("--speculative-config") == 1
 
 
@@ -40,9 +40,9 @@ def test_each_place_of_a_draft_is_pinned_where_the_engine_has_that(tmp_path):
     asked = {"engine": "vllm", "acceptance_rates": [0.8, 0.5], **ASKED, "draft_tokens": 2}
     spec = subject_spec(asked)
     words = started("vllm", spec["speculation"], tmp_path).arguments
-    said = json.loads(words[words.index("--speculative-config") + 1])
-    assert said["synthetic_acceptance_rates"] == [0.8, 0.5]
-    assert "synthetic_acceptance_length" not in said
+    config = json.loads(words[words.index("--speculative-config") + 1])
+    assert config["synthetic_acceptance_rates"] == [0.8, 0.5]
+    assert "synthetic_acceptance_length" not in config
     labels = conditions(spec)
     assert (labels["acceptance_length"], labels["acceptance_rates"]) == (2.3, "0.80/0.50")
     assert labels["acceptance"] == "pinned"
@@ -69,17 +69,17 @@ SEEN = {
 
 def test_what_the_servers_metrics_say_of_drafts_becomes_a_condition():
     assert observed({}, {}) == {}
-    said = {
+    stated = {
         "speculation": "unnamed",
         "draft_tokens": 2,
         "acceptance": "measured",
         "acceptance_length": 2.3,
         "acceptance_rates": "0.80/0.50",
     }
-    assert observed({}, SEEN) == said
+    assert observed({}, SEEN) == stated
     named = {"speculation": "mtp", "draft_tokens": 2, "acceptance": "pinned"}
     assert observed(named, SEEN) == {"acceptance_rates": "0.80/0.50"}
-    assert set(said) <= set(LABELS)
+    assert set(stated) <= set(LABELS)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_an_engine_started_here_is_pinned():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"draft_tokens": 4}, "--speculation METHOD"),
         ({"acceptance_length": 2.0}, "--speculation METHOD"),
@@ -158,8 +158,8 @@ def test_an_engine_started_here_is_pinned():
         ({**ASKED, "endpoint": None, "engine": "lmdeploy"}, "none that we know"),
     ],
 )
-def test_what_does_not_go_together_is_refused(options, said):
-    with pytest.raises(UserError, match=said):
+def test_what_does_not_go_together_is_refused(options, message):
+    with pytest.raises(UserError, match=message):
         subject_spec({"endpoint": "http://h", "model": "qwen2.5-0.5b", **options})
 
 

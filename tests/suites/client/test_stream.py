@@ -136,8 +136,8 @@ def test_an_event_arrives_with_its_last_byte(wrap):
 @pytest.mark.parametrize("text", ["a\\", "\\", 'a\\"', '\\\\"text":"'])
 def test_an_escaped_backslash_ends_no_text_early(text):
     events = [event("plain"), event(text), event("plain")]
-    found = read(HEAD, *map(chunk, events), chunk(DONE), b"0\r\n\r\n")
-    assert (found.failure, found.token_ns) == ("long", [1, 2, 3])
+    answer = read(HEAD, *map(chunk, events), chunk(DONE), b"0\r\n\r\n")
+    assert (answer.failure, answer.token_ns) == ("long", [1, 2, 3])
 
 
 @pytest.mark.parametrize(

@@ -278,12 +278,12 @@ def test_a_refusal_is_known_at_once_with_how_long_to_wait(status, header, wait_s
 
 
 def test_a_request_is_in_the_kernels_hands_at_once_and_the_loop_gets_only_what_does_not_fit():
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    with ours, theirs:
-        peer = Peer(Transport(ours))
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    with near, far:
+        peer = Peer(Transport(near))
         exchange = peer.ask(b"POST /")
-        assert (theirs.recv(99), peer.transport.written) == (b"POST /", [])
+        assert (far.recv(99), peer.transport.written) == (b"POST /", [])
         assert (exchange.sent_bytes, exchange.place) == (6, 0)
         peer.connection.data_received(ANSWER)
         much = bytes(range(256)) * 2**15
@@ -299,9 +299,9 @@ def test_a_request_is_in_the_kernels_hands_at_once_and_the_loop_gets_only_what_d
 
 @pytest.mark.parametrize("closing", [True, False])
 def test_a_closing_or_secured_connection_is_written_to_by_its_transport(closing):
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        peer = Peer(Transport(ours if closing else None))
+    near, far = socket.socketpair()
+    with near, far:
+        peer = Peer(Transport(near if closing else None))
         peer.transport.closing = closing
         peer.ask(b"POST")
         assert peer.transport.written == [b"POST"]

@@ -50,11 +50,11 @@ def ask(engine, tokens, count):
 
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path):
-    one, again, other = (
+    first, again, other = (
         generate(SMALL, tmp_path / name, seed=seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)]
     )
-    assert one.sha256 == again.sha256 != other.sha256
-    assert one.sha256 == hashlib.sha256(one.path.read_bytes()).hexdigest()
+    assert first.sha256 == again.sha256 != other.sha256
+    assert first.sha256 == hashlib.sha256(first.path.read_bytes()).hexdigest()
 
 
 def test_the_file_holds_the_geometrys_parameters(cache):
@@ -223,11 +223,11 @@ def test_a_cell_writes_its_result_whole_and_the_rows_follow(tmp_path, cache):
             break
     assert done.returncode == 0, done.stderr
     rows = summarize([CellResult.from_json(json.loads(out.read_bytes()))])
-    found = {(row.case, row.metric): row for row in rows}
-    ttft = found["prefill/isl128", "ttft"]
-    assert ttft.value >= found["prefill/isl128", "engine_ttft"].value > 0
-    tpot = found["decode/b1/ctx128", "tpot"]
-    rate = found["decode/b1/ctx128", "decode_throughput"]
+    by_metric = {(row.case, row.metric): row for row in rows}
+    ttft = by_metric["prefill/isl128", "ttft"]
+    assert ttft.value >= by_metric["prefill/isl128", "engine_ttft"].value > 0
+    tpot = by_metric["decode/b1/ctx128", "tpot"]
+    rate = by_metric["decode/b1/ctx128", "decode_throughput"]
     assert rate.value == pytest.approx(1e3 / tpot.value, rel=1e-3)
     assert ttft.labels["isl"] == 128
     assert Path(cell.spec["subject"]["cache"]) == cache

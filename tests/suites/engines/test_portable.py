@@ -117,10 +117,10 @@ def test_a_failure_is_told_to_its_client_and_the_next_request_is_answered(url):
 def test_more_requests_than_slots_are_all_answered_each_with_its_own_tokens(url):
     answers = {}
 
-    def one(first):
+    def request(first):
         answers[first] = ask(url, prompt=[first % 4], max_tokens=9, ignore_eos=True).json()
 
-    threads = [threading.Thread(target=one, args=(first,)) for first in range(7)]
+    threads = [threading.Thread(target=request, args=(first,)) for first in range(7)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -87,9 +87,9 @@ def filled(name, device, **more):
 
 @pytest.mark.parametrize("name", names())
 def test_every_template_fills_in_for_every_device_and_states_where_it_was_read(name):
-    found = template(name)
-    for key, device in found.devices.items():
-        start = filled(name, key, parallel=dict.fromkeys(found.parallel, 2))
+    entry = template(name)
+    for key, device in entry.devices.items():
+        start = filled(name, key, parallel=dict.fromkeys(entry.parallel, 2))
         assert not any("{" in word for word in start.argv)
         assert "/models/m" in " ".join([*start.argv, *start.files.values()])
         assert device.source
@@ -206,15 +206,19 @@ def test_an_engine_is_started_asked_its_version_and_taken_down_with_its_children
 
     with engine(folder, program, image="vllm/vllm-openai@sha256:" + "0" * 64) as running:
         child = httpx.get(f"{running.url}/version").json()["child"]
-        said = running.describe()
+        description = running.describe()
         assert psutil.pid_exists(child)
     assert not psutil.pid_exists(child)
-    assert (said["name"], said["version"], said["weights"]) == ("vLLM", "9.8.7", "random")
-    assert said["image"].startswith("vllm/")
-    assert said["flags"]["--max-num-seqs"] == "2"
-    assert said["flags"]["--no-enable-prefix-caching"] is True
-    assert said["flags"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
-    assert not any(str(folder.path) in str(value) for value in said["flags"].values())
+    assert (description["name"], description["version"], description["weights"]) == (
+        "vLLM",
+        "9.8.7",
+        "random",
+    )
+    assert description["image"].startswith("vllm/")
+    assert description["flags"]["--max-num-seqs"] == "2"
+    assert description["flags"]["--no-enable-prefix-caching"] is True
+    assert description["flags"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    assert not any(str(folder.path) in str(value) for value in description["flags"].values())
 
 
 def test_an_engine_that_ends_while_starting_shows_its_last_words(folder, program):
@@ -318,12 +322,12 @@ def test_what_is_no_model_folder_is_refused(tmp_path, files):
     [("0.33.0", ""), ("0.40.1+cu130", ""), ("0.8.5", "stale"), ("unknown", "unknown")],
 )
 def test_a_stale_or_unknown_version_is_flagged(version, says):
-    found = remarks({"name": "vLLM", "version": version, "weights": "random", "flags": {}})
-    assert bool(found) == bool(says)
-    assert says in "".join(found)
+    flags = remarks({"name": "vLLM", "version": version, "weights": "random", "flags": {}})
+    assert bool(flags) == bool(says)
+    assert says in "".join(flags)
 
 
 def test_real_weights_that_were_not_checked_are_flagged():
-    said = {"name": "llama.cpp", "version": "2026.10.1", "weights": "real", "flags": {}}
-    assert "fenmark reference" in remarks(said)[0]
-    assert remarks({**said, "flags": {"gate_agreed": 8}}) == []
+    description = {"name": "llama.cpp", "version": "2026.10.1", "weights": "real", "flags": {}}
+    assert "fenmark reference" in remarks(description)[0]
+    assert remarks({**description, "flags": {"gate_agreed": 8}}) == []

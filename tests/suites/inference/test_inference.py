@@ -219,14 +219,14 @@ def until_timed(spec):
 @pytest.mark.engine
 def test_the_engines_own_timings_stand_beside_ours_with_the_difference(results):
     rows = {(row.case, row.metric): row for row in summarize(results)}
-    ours, engines = rows["prefill/isl64", "ttft"], rows["prefill/isl64", "engine_ttft"]
+    client, engines = rows["prefill/isl64", "ttft"], rows["prefill/isl64", "engine_ttft"]
     assert engines.method == "reported"
-    assert ours.method == "measured"
-    assert ours.labels["engine_difference_ms"] == pytest.approx(
-        ours.value - engines.value, abs=1e-3
+    assert client.method == "measured"
+    assert client.labels["engine_difference_ms"] == pytest.approx(
+        client.value - engines.value, abs=1e-3
     )
     # The client waits for the engine's work and for all that is around it.
-    assert ours.labels["engine_difference_ms"] > 0
+    assert client.labels["engine_difference_ms"] > 0
     assert "engine_difference_ms" in rows["decode/b1/ctx32", "tpot"].labels
     assert ("decode/b2/ctx32", "engine_tpot") not in rows
 

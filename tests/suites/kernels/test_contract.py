@@ -102,8 +102,8 @@ def command(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["fenmark", *arguments])
     with pytest.raises(SystemExit) as left:
         cli.main()
-    said = capsys.readouterr()
-    return left.value.code or 0, said.out, said.err
+    output = capsys.readouterr()
+    return left.value.code or 0, output.out, output.err
 
 
 def test_the_list_on_stdout_is_json_with_every_field_scripts_rely_on(monkeypatch, capsys):

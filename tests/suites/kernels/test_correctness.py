@@ -257,8 +257,8 @@ def test_timed_outputs_are_judged_on_the_buffers_that_were_timed(make_case):
 def test_every_set_of_timed_operands_has_values_of_its_own(make_case):
     inputs = make_case("gemm_w8").work.inputs(np.random.default_rng(0))
     sets = [turned(inputs, turn) for turn in range(1, 256)]
-    assert len({one["x"].tobytes() for one in sets} | {inputs["x"].tobytes()}) == 256
-    assert all(np.array_equal(one["q"], inputs["q"]) for one in sets)
+    assert len({operands["x"].tobytes() for operands in sets} | {inputs["x"].tobytes()}) == 256
+    assert all(np.array_equal(operands["q"], inputs["q"]) for operands in sets)
 
 
 def test_processes_draw_different_inputs_and_a_seed_draws_them_again(make_case):
@@ -298,17 +298,17 @@ def test_every_problem_of_every_model_states_its_work(model):
 def test_counts_of_llama_8b_match_sums_by_hand():
     sizes = Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=512)
     llama = load("llama-3.1-8b")
-    found = {
+    counts = {
         work.name: work
         for family in ("gemm", "attention_prefill", "attention_decode")
         for work in works(family, llama, sizes, "bf16", 2**20)
     }
-    down = found["llama-3.1-8b/down/m1"]
+    down = counts["llama-3.1-8b/down/m1"]
     assert down.flops == 2 * 14_336 * 4_096 == 117_440_512
     assert down.bytes == 2 * (14_336 + 14_336 * 4_096 + 4_096) == 117_477_376
-    prefill = found["llama-3.1-8b/isl512"]
+    prefill = counts["llama-3.1-8b/isl512"]
     assert prefill.flops == 4 * 32 * 128 * (512 * 513 // 2) == 2_151_677_952
     assert prefill.bytes == 2 * 512 * 128 * (32 + 8 + 8 + 32)
-    decode = found["llama-3.1-8b/b4/ctx2048"]
+    decode = counts["llama-3.1-8b/b4/ctx2048"]
     assert decode.flops == 4 * 4 * 32 * 128 * 2048
     assert decode.bytes == 2 * (2 * 4 * 2048 * 8 * 128 + 2 * 4 * 32 * 128)

@@ -104,7 +104,7 @@ def verdict(make_case, family, library, *, descending=False, dtype="f32", **mode
         spread = spread(reference, **truth, **work.parameters) if spread else None
         verdicts.append(judge(output, reference, dtype, work.rounding, spread))
     assert device.half is (dtype == "f16")
-    return max(verdicts, key=lambda one: (bool(one.problem), one.error))
+    return max(verdicts, key=lambda case: (bool(case.problem), case.error))
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -71,11 +71,11 @@ def prepared(work):
     case = Case(work=work, backend=AnyDtype(), cache="cold", copies=1, run=work.run)
     random = generator(case, 0, 0)
     operands = [place(case, draw(random)) for draw in (work.inputs, *work.probes.values())]
-    references = [np.array(work.reference(**one, **work.parameters)) for one in operands]
+    references = [np.array(work.reference(**inputs, **work.parameters)) for inputs in operands]
     spread = work.rounding.spread
     spreads = [
-        spread(reference, **one, **work.parameters) if spread else None
-        for one, reference in zip(operands, references, strict=True)
+        spread(reference, **inputs, **work.parameters) if spread else None
+        for inputs, reference in zip(operands, references, strict=True)
     ]
     return Prepared(work, operands, references, spreads)
 

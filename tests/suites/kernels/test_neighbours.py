@@ -66,7 +66,7 @@ def held(*, processes, cell_s, aware=True):
     """Share of runs whose interval holds the median of all of them."""
     random = Random(5)
     runs = [run_beside_a_neighbour(random, processes=processes, cell_s=cell_s) for _ in range(200)]
-    rows = [timed(run if aware else [replace(one, facts={}) for one in run]) for run in runs]
+    rows = [timed(run if aware else [replace(cell, facts={}) for cell in run]) for run in runs]
     truth = median(row.value for row in rows)
     return sum(row.low <= truth <= row.high for row in rows) / len(rows)
 

@@ -65,7 +65,7 @@ caches = st.sampled_from(["cold", "hot"])
 def test_no_case_of_a_run_exceeds_its_roof(cases):
     points = [point(f, cache=c, flops=w, moved=b, seconds=s) for f, c, w, b, s in cases]
     roof = measured_roofline(points)
-    assert all((roof.share(one) or 0) <= 1 + 1e-9 for one in points)
+    assert all((roof.share(case) or 0) <= 1 + 1e-9 for case in points)
 
 
 def test_a_disturbed_product_does_not_set_the_roof():
@@ -108,18 +108,18 @@ def test_rows_carry_the_contract_of_summary_json():
     sheet = {"peak_tflop_s": {"f32": 2.0}, "bandwidth_gb_s": 200.0}
     assert_signable(summarize([result(sheet)] * 3))
     rows = [row.to_json() for row in summarize([result(sheet)] * 3)]
-    found = {(row["case"], row["metric"]): row for row in rows}
-    norm = found["rmsnorm/f32", "bandwidth"]
+    by_case = {(row["case"], row["metric"]): row for row in rows}
+    norm = by_case["rmsnorm/f32", "bandwidth"]
     assert norm["attained"] == norm["value"] == pytest.approx(50)
     assert (norm["attained_unit"], norm["unit"], norm["bound"]) == ("GB/s", "GB/s", "memory")
     assert norm["share_of_measured_roofline"] == pytest.approx(0.5)
     assert norm["share_of_datasheet_roofline"] == pytest.approx(0.25)
     assert (norm["stopped_because"], norm["cache"]) == ("converged", "cold")
     assert norm["blocks_disturbed"] == 3
-    peak = found["roofline/cpu/peak/f32", "compute_rate"]
+    peak = by_case["roofline/cpu/peak/f32", "compute_rate"]
     assert peak["value"] == pytest.approx(1.0)
     assert peak["reached_by"] == "peak/f32"
-    assert found["roofline/cpu/memory", "bandwidth"]["value"] == pytest.approx(100)
+    assert by_case["roofline/cpu/memory", "bandwidth"]["value"] == pytest.approx(100)
 
 
 def test_without_a_datasheet_there_is_no_share_of_it():

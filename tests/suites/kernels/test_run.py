@@ -33,9 +33,9 @@ def child(tmp_path, **spec):
 @pytest.mark.usefixtures("unprobed")
 def test_a_child_reports_progress_and_writes_its_series(tmp_path):
     out, process = child(tmp_path, case=CASE)
-    said, complaint = process.communicate(timeout=240)
+    output, complaint = process.communicate(timeout=240)
     assert process.returncode == 0, complaint
-    last = json.loads(said.splitlines()[-1])
+    last = json.loads(output.splitlines()[-1])
     assert (last["event"], last["done"], last["total"]) == ("progress", 1, 1)
     result = CellResult.from_json(json.loads(out.read_text()))
     (series,) = result.series

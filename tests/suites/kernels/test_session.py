@@ -26,9 +26,9 @@ SPEC = {
 def session(monkeypatch):
     budget = Budget(warm_up_s=0, min_blocks=6, target=1.0, cap_s=0.1)
     monkeypatch.setattr(sessions, "profile", lambda name: replace(profile(name), budget=budget))
-    said = []
-    session = KernelSession(SPEC, report=lambda line: said.append(json.loads(line)))
-    session.said = said
+    lines = []
+    session = KernelSession(SPEC, report=lambda line: lines.append(json.loads(line)))
+    session.lines = lines
     return session
 
 
@@ -44,7 +44,7 @@ def test_a_case_the_library_refuses_is_left_out_with_its_reason(session):
     result = session.result()
     assert [series.case for series in result.series] == [second.name]
     assert any("no result" in line and first.name in line for line in result.warnings)
-    assert [event["done"] for event in session.said] == [1, 2]
+    assert [event["done"] for event in session.lines] == [1, 2]
 
 
 def test_a_session_without_any_right_result_says_no(session):

@@ -50,8 +50,10 @@ def test_another_seed_gives_other_elements():
     ],
 )
 def test_what_is_dear_or_unknown_is_not_computed_again(name):
-    found = spotcheck.recompute(name, model="qwen2.5-0.5b", profile_name="quick", seed=0, process=0)
-    assert found is None
+    recomputed = spotcheck.recompute(
+        name, model="qwen2.5-0.5b", profile_name="quick", seed=0, process=0
+    )
+    assert recomputed is None
 
 
 def test_bf16_is_rounded_to_the_nearest_and_ties_to_even():

@@ -243,14 +243,14 @@ class FakeNvml:
 
 def test_nvml_reads_the_gpu_under_test_in_units_and_tells_a_cap_from_throttling(monkeypatch):
     monkeypatch.setattr(nvidia, "_library", FakeNvml)
-    ours = {
+    expected = {
         "sm_clock_mhz": 1980.0,
         "power_w": 412.5,
         "power_capped": 1.0,
         "throttle_reasons": 0x40,
     }
-    assert nvidia.conditions(bus_id="0000:81:00.0") == ours
-    assert nvidia.conditions(uuid="GPU-81") == ours
+    assert nvidia.conditions(bus_id="0000:81:00.0") == expected
+    assert nvidia.conditions(uuid="GPU-81") == expected
     assert nvidia.conditions(bus_id="0000:01:00.0")["power_w"] == 60.0
     # Another's readings would be worse than none.
     assert nvidia.conditions() == nvidia.conditions(uuid="GPU-elsewhere") == {}

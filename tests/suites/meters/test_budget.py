@@ -20,15 +20,15 @@ LOAD = Load(mean_w=400, idle_w=100, duration_s=60, gap_s=1, accuracy_percent=1.0
 
 
 def test_the_budget_of_a_minute_by_a_smart_plug():
-    found = budget(LOAD)
-    assert found.meter == pytest.approx(0.577, abs=1e-3)  # 1/√3
-    assert found.resolution == pytest.approx(0.0722, abs=1e-4)  # 100·0.5/√3/400
-    assert found.sampling == pytest.approx(2.795, abs=1e-3)  # 75/√720
-    assert found.edges == pytest.approx(0.510, abs=1e-3)  # 75/√6/60
-    assert found.idle == pytest.approx(0.161, abs=1e-3)  # √(0.144² + 0.072²)
+    errors = budget(LOAD)
+    assert errors.meter == pytest.approx(0.577, abs=1e-3)  # 1/√3
+    assert errors.resolution == pytest.approx(0.0722, abs=1e-4)  # 100·0.5/√3/400
+    assert errors.sampling == pytest.approx(2.795, abs=1e-3)  # 75/√720
+    assert errors.edges == pytest.approx(0.510, abs=1e-3)  # 75/√6/60
+    assert errors.idle == pytest.approx(0.161, abs=1e-3)  # √(0.144² + 0.072²)
     parts = 0.5774**2 + 0.0722**2 + 2.795**2 + 0.5103**2
-    assert found.total == pytest.approx(2 * sqrt(parts), abs=1e-2)
-    assert found.above_idle == pytest.approx(2 * sqrt(parts + 0.1614**2) / 0.75, abs=1e-2)
+    assert errors.total == pytest.approx(2 * sqrt(parts), abs=1e-2)
+    assert errors.above_idle == pytest.approx(2 * sqrt(parts + 0.1614**2) / 0.75, abs=1e-2)
     assert pytest.approx(5.25, abs=0.01) == PSU_PERCENT
 
 
@@ -45,10 +45,10 @@ loads = st.builds(
 
 @given(loads)
 def test_a_worse_meter_never_has_a_smaller_error_and_none_is_below_its_class(load):
-    found = budget(load)
-    assert found.total >= 2 * found.meter
-    assert budget(replace(load, accuracy_percent=2 * load.accuracy_percent)).total > found.total
-    assert budget(replace(load, resolution_w=load.resolution_w + 1)).total >= found.total
+    errors = budget(load)
+    assert errors.total >= 2 * errors.meter
+    assert budget(replace(load, accuracy_percent=2 * load.accuracy_percent)).total > errors.total
+    assert budget(replace(load, resolution_w=load.resolution_w + 1)).total >= errors.total
 
 
 @pytest.mark.parametrize("wrong", [{"mean_w": 0.0}, {"duration_s": 0.0}])

@@ -149,8 +149,10 @@ def test_two_wall_meters_stand_side_by_side_and_are_never_added(clock, tmp_path)
                 suite="inference", case="c", metric="tpot", unit="ms", samples=(1.0,),
                 windows=(window,),
             )  # fmt: skip
-            found = beside.windows(CellResult(series=(series,)))
-    watts = {one.meter: one.joules / one.duration_s for one in found if one.case == "c"}
+            windows = beside.windows(CellResult(series=(series,)))
+    watts = {
+        window.meter: window.joules / window.duration_s for window in windows if window.case == "c"
+    }
     assert watts == {"trace:a.csv": pytest.approx(100), "trace:b.csv": pytest.approx(250)}
     assert {Meter.model_validate(meter).scope for meter in beside.meters()} == {"wall"}
 

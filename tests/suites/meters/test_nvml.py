@@ -83,35 +83,35 @@ def measure(folder, *, before="pass", meanwhile="pass", until="end_ns", **cards)
 
 
 def test_every_card_is_counted_apart(library):
-    found = measure(library(), STUB_COUNT_0="3", STUB_WATTS_1="300", STUB_WATTS_2="700")
-    assert found["names"] == ["nvml 0", "nvml 1", "nvml 2"]
-    assert set(found["methods"]) == {"hardware counter"}
+    measured = measure(library(), STUB_COUNT_0="3", STUB_WATTS_1="300", STUB_WATTS_2="700")
+    assert measured["names"] == ["nvml 0", "nvml 1", "nvml 2"]
+    assert set(measured["methods"]) == {"hardware counter"}
     # Of 0.3 s; the counter steps by a millijoule.
     joules = {"nvml 0": 30.0, "nvml 1": 90.0, "nvml 2": 210.0}
-    assert found["joules"] == pytest.approx(joules, abs=0.0011)
+    assert measured["joules"] == pytest.approx(joules, abs=0.0011)
 
 
 def test_a_driver_without_the_counter_is_sampled_instead(library):
-    found = measure(library("-DNO_COUNTER"), STUB_WATTS_0="250")
-    assert found["methods"] == ["sampled power"]
-    assert found["joules"]["nvml 0"] == pytest.approx(75.0)
+    measured = measure(library("-DNO_COUNTER"), STUB_WATTS_0="250")
+    assert measured["methods"] == ["sampled power"]
+    assert measured["joules"]["nvml 0"] == pytest.approx(75.0)
 
 
 def test_a_card_that_refuses_the_counter_is_sampled_beside_one_that_has_it(library):
-    found = measure(library(), STUB_COUNT_0="2", STUB_COUNTER_ERROR_1=NOT_SUPPORTED)
-    assert found["methods"] == ["hardware counter", "sampled power"]
-    assert found["joules"].keys() == {"nvml 0", "nvml 1"}
+    measured = measure(library(), STUB_COUNT_0="2", STUB_COUNTER_ERROR_1=NOT_SUPPORTED)
+    assert measured["methods"] == ["hardware counter", "sampled power"]
+    assert measured["joules"].keys() == {"nvml 0", "nvml 1"}
 
 
 def test_a_counter_without_a_power_sensor_is_still_a_meter(library):
-    found = measure(library(), STUB_POWER_ERROR_0=NOT_SUPPORTED)
-    assert found["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
+    measured = measure(library(), STUB_POWER_ERROR_0=NOT_SUPPORTED)
+    assert measured["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
 
 
 def test_a_card_that_can_do_neither_or_cannot_be_opened_is_left_out(library):
     neither = {"STUB_COUNTER_ERROR_0": NOT_SUPPORTED, "STUB_POWER_ERROR_0": NOT_SUPPORTED}
-    found = measure(library(), STUB_COUNT_0="3", STUB_HANDLE_ERROR_1=GPU_IS_LOST, **neither)
-    assert found["names"] == ["nvml 2"]
+    measured = measure(library(), STUB_COUNT_0="3", STUB_HANDLE_ERROR_1=GPU_IS_LOST, **neither)
+    assert measured["names"] == ["nvml 2"]
 
 
 def test_a_card_that_disappears_keeps_what_was_measured_and_is_named(library):
@@ -125,16 +125,16 @@ def test_a_card_that_disappears_keeps_what_was_measured_and_is_named(library):
 
 def test_a_counter_reset_by_a_reloaded_driver_gives_no_energy(library):
     reset = "os.environ['STUB_RESET_AT_0'] = '1000'"
-    found = measure(library(), meanwhile=f"{reset}; sleep(0.3); end_ns = time.monotonic_ns()")
-    assert found["joules"] == {}
-    assert "the counter fell" in found["problems"][0]
+    measured = measure(library(), meanwhile=f"{reset}; sleep(0.3); end_ns = time.monotonic_ns()")
+    assert measured["joules"] == {}
+    assert "the counter fell" in measured["problems"][0]
 
 
 def test_a_counter_that_passes_32_bits_of_millijoules_goes_on_counting(library):
     # At 100 W it gains 10^5 mJ a second: 2^32 of them lie 0.15 s ahead, within the window.
     near = "os.environ['STUB_RESET_AT_0'] = str(1000.15 - 2**32 / 1e5)"
-    found = measure(library(), before=near)
-    assert found["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
+    measured = measure(library(), before=near)
+    assert measured["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
 
 
 def test_a_counter_is_dated_by_both_sides_of_the_look(library):
@@ -142,13 +142,13 @@ def test_a_counter_is_dated_by_both_sides_of_the_look(library):
     ticking = "by_hand, time.monotonic_ns = time.monotonic_ns, lambda: sleep(0.002) or now.value"
     seen = "dated = read_now(found[0])"
     by_hand = "time.monotonic_ns = by_hand"
-    found = measure(library(), before=f"{ticking}; {seen}; {by_hand}")
-    assert found["dated"] == [3_000_000, 1_000_000]
+    measured = measure(library(), before=f"{ticking}; {seen}; {by_hand}")
+    assert measured["dated"] == [3_000_000, 1_000_000]
 
 
 def test_a_driver_that_does_not_start_is_a_reason_not_an_error(library):
-    found = measure(library(), STUB_INIT_ERROR_0="9")  # NVML_ERROR_DRIVER_NOT_LOADED
-    assert found["names"] == []
-    name, present, reason = found["described"][0]
+    measured = measure(library(), STUB_INIT_ERROR_0="9")  # NVML_ERROR_DRIVER_NOT_LOADED
+    assert measured["names"] == []
+    name, present, reason = measured["described"][0]
     assert (name, present) == ("NVML", False)
     assert "Driver Not Loaded" in reason

@@ -205,21 +205,21 @@ def test_an_snmp_answer_that_is_none_is_refused(fault, says):
 @contextmanager
 def usb_c(*pieces):
     """A serial line whose other end answers each question with the same pieces, one write each."""
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
+    near, far = pty.openpty()
+    tty.setraw(far)
 
     def answer():
         with suppress(OSError):
-            while os.read(ours, 1) == b"\xf0":
+            while os.read(near, 1) == b"\xf0":
                 for piece in pieces:
-                    os.write(ours, piece)
+                    os.write(near, piece)
 
     threading.Thread(target=answer, daemon=True).start()
     try:
-        yield os.ttyname(theirs)
+        yield os.ttyname(far)
     finally:
-        os.close(theirs)
-        os.close(ours)
+        os.close(far)
+        os.close(near)
 
 
 def measured(model, milliwatts, end):
@@ -294,8 +294,8 @@ def test_a_server_that_ends_in_the_middle_is_refused():
 
 
 def test_two_of_a_kind_have_names_of_their_own():
-    with kasa_plug({"power": 1.0}) as one, kasa_plug({"power": 2.0}) as other:
-        meters = open_meters([f"kasa:{one}", f"kasa:{other}"])
+    with kasa_plug({"power": 1.0}) as first, kasa_plug({"power": 2.0}) as other:
+        meters = open_meters([f"kasa:{first}", f"kasa:{other}"])
     assert [meter.info.name for meter in meters] == ["kasa 0", "kasa 1"]
 
 

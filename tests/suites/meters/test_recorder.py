@@ -40,9 +40,9 @@ def test_a_steady_power_gives_power_times_time_by_either_method(clock):
         start_ns = clock.monotonic_ns()
         clock.sleep(0.2)
         end_ns = clock.monotonic_ns()
-        found = recorder.energy(start_ns, end_ns)
-    assert [energy.meter.name for energy in found] == ["a 0", "b 0"]
-    for energy in found:
+        energies = recorder.energy(start_ns, end_ns)
+    assert [energy.meter.name for energy in energies] == ["a 0", "b 0"]
+    for energy in energies:
         assert energy.joules == pytest.approx(50 * (end_ns - start_ns) / NS, rel=1e-6)
         assert energy.max_gap_s > 0
 
@@ -194,11 +194,14 @@ def test_counter_and_sensor_apart_by_more_than_ten_times_are_both_rejected(repla
 
 
 def test_meters_stand_side_by_side_and_are_never_mixed(replay, hearing):
-    one = replay([(t, None, 5.0) for t in range(6)], name="one 0")
+    first = replay([(t, None, 5.0) for t in range(6)], name="one 0")
     other = replay([(t, 40.0 * t, None) for t in range(6)], COUNTER, name="other 0")
-    with hearing(one, other) as recorder:
-        found = recorder.energy(1 * NS, 4 * NS)
-    assert {energy.meter.name: energy.joules for energy in found} == {"one 0": 15.0, "other 0": 120}
+    with hearing(first, other) as recorder:
+        energies = recorder.energy(1 * NS, 4 * NS)
+    assert {energy.meter.name: energy.joules for energy in energies} == {
+        "one 0": 15.0,
+        "other 0": 120,
+    }
 
 
 def test_a_model_gives_bounds_and_their_middle_and_says_it_is_no_measurement():

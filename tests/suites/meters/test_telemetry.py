@@ -61,7 +61,7 @@ def test_its_power_is_recorded_like_any_meters(server, clock, monkeypatch):  # n
 
 
 @pytest.mark.parametrize(
-    ("page", "picked", "said"),
+    ("page", "picked", "message"),
     [
         ("node_load1 0.5\n", "", "tells the power of nothing"),
         (exported(), "#0,7", "tells the power of no GPU 7"),
@@ -70,8 +70,8 @@ def test_its_power_is_recorded_like_any_meters(server, clock, monkeypatch):  # n
         ('DCGM_FI_DEV_POWER_USAGE{gpu="0",GPU_I_ID="1"} 30\n', "", "tells the power of nothing"),
     ],
 )
-def test_an_exporter_that_says_nothing_of_power_is_refused(server, page, picked, said):  # noqa: F811
-    with pytest.raises(UserError, match=said):
+def test_an_exporter_that_says_nothing_of_power_is_refused(server, page, picked, message):  # noqa: F811
+    with pytest.raises(UserError, match=message):
         opened(server, page, picked=picked)
 
 

@@ -48,9 +48,9 @@ def test_a_published_log_gives_the_watts_of_its_lines():
 
 def test_a_ramp_is_integrated_between_interpolated_edges(fenmark, trace):
     done = fenmark("energy", "trace", trace(RAMP), "--start", 1001.5, "--end", 1004, "--json")
-    found = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     # 5 (b² − a²), the trapezoid being exact on a line.
-    assert found == {
+    assert result == {
         "average_w": pytest.approx(27.5),
         "energy_j": pytest.approx(68.75),
         "samples": 3,
@@ -61,8 +61,8 @@ def test_a_ramp_is_integrated_between_interpolated_edges(fenmark, trace):
 
 def test_a_meter_clock_that_is_behind_is_shifted_by_the_offset(fenmark, trace):
     window = ("--start", 1101.5, "--end", 1104, "--offset-s", 100, "--json")
-    found = json.loads(fenmark("energy", "trace", trace(RAMP), *window).stdout)
-    assert found["average_w"] == pytest.approx(27.5)
+    result = json.loads(fenmark("energy", "trace", trace(RAMP), *window).stdout)
+    assert result["average_w"] == pytest.approx(27.5)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_a_meter_clock_that_is_behind_is_shifted_by_the_offset(fenmark, trace):
     ids=["nvidia-smi", "milliwatts", "ptdaemon", "other order"],
 )
 def test_the_usual_shapes_of_a_trace_are_understood(trace, text):
-    found = tracefile.energy(tracefile.read(trace(text)))
-    assert (found.energy_j, found.duration_s) == (pytest.approx(141.0), 2.0)
+    result = tracefile.energy(tracefile.read(trace(text)))
+    assert (result.energy_j, result.duration_s) == (pytest.approx(141.0), 2.0)
 
 
 @pytest.mark.parametrize(

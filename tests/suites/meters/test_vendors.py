@@ -85,10 +85,10 @@ def server():
 @pytest.mark.parametrize("name", ["energy_accumulator", "power"])
 def test_amd_cards_are_counted_in_joules_under_old_and_new_rocm(amdsmi, name):
     amdsmi(name=name)
-    found = amd.find()
-    assert [meter.info.name for meter in found] == ["amdsmi 0", "amdsmi 1"]
-    first, second = found[0].read(), found[0].read()
-    assert found[0].info.method == "hardware counter"
+    meters = amd.find()
+    assert [meter.info.name for meter in meters] == ["amdsmi 0", "amdsmi 1"]
+    first, second = meters[0].read(), meters[0].read()
+    assert meters[0].info.method == "hardware counter"
     watts = (second.joules - first.joules) / (second.at_ns - first.at_ns) * 1e9
     assert watts >= 0
     off_j = 300 * first.unsure_ns / 1e9
@@ -135,8 +135,8 @@ esac
 
 def test_every_ascend_npu_is_read_by_the_words_of_either_generation(tool):
     tool("npu-smi", NPU_SMI)
-    found = {meter.info.name: meter.read().power_w for meter in tools.ascend()}
-    assert found == {"npu-smi 0": 103.5, "npu-smi 4": 67.4}
+    watts = {meter.info.name: meter.read().power_w for meter in tools.ascend()}
+    assert watts == {"npu-smi 0": 103.5, "npu-smi 4": 67.4}
 
 
 def test_an_npu_tool_that_fails_or_tells_nothing_is_no_meter(tool):
@@ -192,8 +192,8 @@ CHASSIS = {
 
 def test_redfish_chassis_are_read_by_the_new_resource_or_the_old(server, monkeypatch):
     monkeypatch.setenv("FENMARK_REDFISH_URL", server(CHASSIS))
-    found = {meter.info.name: meter.read().power_w for meter in remote.redfish()}
-    assert found == {"redfish New": 5120.5, "redfish Old": 640.0}
+    watts = {meter.info.name: meter.read().power_w for meter in remote.redfish()}
+    assert watts == {"redfish New": 5120.5, "redfish Old": 640.0}
     assert {meter.info.scope for meter in remote.redfish()} == {"node"}
 
 
@@ -202,9 +202,9 @@ def test_redfish_asks_with_the_user_s_password_and_never_shows_it(server, monkey
     assert remote.redfish() == []
     monkeypatch.setenv("FENMARK_REDFISH_USER", "me")
     monkeypatch.setenv("FENMARK_REDFISH_PASSWORD", "secret")
-    found = remote.redfish()
-    assert len(found) == 2
-    assert "secret" not in repr(found)
+    meters = remote.redfish()
+    assert len(meters) == 2
+    assert "secret" not in repr(meters)
 
 
 def test_a_node_that_goes_away_raises_what_the_recorder_expects(server, monkeypatch):
@@ -229,12 +229,12 @@ def exported(*, counter=True):
 
 def test_the_exporter_s_gpus_are_read_by_counter_in_joules(server, monkeypatch):
     monkeypatch.setenv("FENMARK_DCGM_URL", server({"/metrics": exported()}) + "/metrics")
-    found = remote.dcgm()
-    assert [(m.info.name, m.info.method) for m in found] == [
+    meters = remote.dcgm()
+    assert [(m.info.name, m.info.method) for m in meters] == [
         ("dcgm 0", "hardware counter"),
         ("dcgm 1", "hardware counter"),
     ]
-    assert [(m.read().joules, m.read().power_w) for m in found] == [(12.5, 70.25), (12.5, 699.0)]
+    assert [(m.read().joules, m.read().power_w) for m in meters] == [(12.5, 70.25), (12.5, 699.0)]
 
 
 def test_the_exporter_s_power_serves_where_no_counter_is_exported(server, monkeypatch):

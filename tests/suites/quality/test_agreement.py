@@ -15,9 +15,9 @@ from suites.quality.agreement import agreement, divergence, share_of_other_ids
 def told(random: Random, spread: float = 3.0, noise: float = 0.0, seed: int = 0, most: int = 10):
     logits = [random.gauss(0, spread) for _ in range(40)]
     other = Random(seed)
-    logits = [one + other.gauss(0, noise) for one in logits]
+    logits = [logit + other.gauss(0, noise) for logit in logits]
     total = math.log(sum(map(math.exp, logits)))
-    ranked = sorted(((one - total, str(n)) for n, one in enumerate(logits)), reverse=True)
+    ranked = sorted(((logit - total, str(n)) for n, logit in enumerate(logits)), reverse=True)
     return {token: logprob for logprob, token in ranked[:most]}
 
 
@@ -49,14 +49,14 @@ def test_divergence_of_two_full_distributions_is_the_textbooks():
 
 def test_a_tie_at_the_last_place_that_is_told_is_no_divergence():
     flat = {"a": 0.3, "b": 0.1}
-    ours, theirs = ({**flat, last: 0.02} for last in ("c", "d"))
-    p, q = ({token: math.log(share) for token, share in side.items()} for side in (ours, theirs))
+    first, second = ({**flat, last: 0.02} for last in ("c", "d"))
+    p, q = ({token: math.log(share) for token, share in side.items()} for side in (first, second))
     assert divergence(p, q) == pytest.approx(0, abs=1e-12)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_divergence_is_never_negative_and_nothing_of_oneself(one, other):
-    p, q = told(Random(one)), told(Random(other))
+def test_divergence_is_never_negative_and_nothing_of_oneself(first, other):
+    p, q = told(Random(first)), told(Random(other))
     assert divergence(p, p) == pytest.approx(0, abs=1e-9)
     assert divergence(p, q) >= 0
 
@@ -70,9 +70,9 @@ def test_places_without_candidates_are_refused():
 
 def test_greedy_continuations_are_compared_to_the_first_token_that_differs():
     continuations = [("abcd", "abcd"), ("abcd", "abxd"), ("abcd", "xbcd"), ("abcd", "ab")]
-    found = agreement(places(0.0), places(0.0), continuations=continuations)
-    assert (found.prefix, found.prefix_of) == ((4 + 2 + 0 + 2) / 4, 4)
-    assert found.prefix_low < found.prefix < found.prefix_high
+    agreed = agreement(places(0.0), places(0.0), continuations=continuations)
+    assert (agreed.prefix, agreed.prefix_of) == ((4 + 2 + 0 + 2) / 4, 4)
+    assert agreed.prefix_low < agreed.prefix < agreed.prefix_high
     assert agreement(places(0.0), places(0.0)).prefix is None
 
 

@@ -17,14 +17,16 @@ from suites.quality.items import FAMILIES, LEVELS, GradedQuestion, items
 
 
 def of(family: str, count: int = 4) -> list[GradedQuestion]:
-    return [one for one in items(b"a seed", 55 * count) if one.family == family]
+    return [item for item in items(b"a seed", 55 * count) if item.family == family]
 
 
 def test_one_seed_gives_one_set_and_another_gives_others():
-    ours = items(b"one", 550)
-    assert ours == items(b"one", 550)
-    assert len({one.prompt for one in ours} & {one.prompt for one in items(b"two", 550)}) < 25
-    counts = Counter((one.family, one.level) for one in ours)
+    questions = items(b"one", 550)
+    assert questions == items(b"one", 550)
+    assert (
+        len({item.prompt for item in questions} & {item.prompt for item in items(b"two", 550)}) < 25
+    )
+    counts = Counter((item.family, item.level) for item in questions)
     assert set(counts) == {(family, level) for family in FAMILIES for level in LEVELS}
     assert set(counts.values()) == {10}
 
@@ -89,8 +91,8 @@ def test_chinese_numbers_are_read_by_a_reader_of_their_own():
 
 def test_dates_are_dates():
     for item in of("translation", 20):
-        if found := re.search(r"(\d+)年(\d+)月(\d+)日 as", item.prompt):
-            assert date.fromisoformat(item.expected) == date(*map(int, found.groups()))
+        if match := re.search(r"(\d+)年(\d+)月(\d+)日 as", item.prompt):
+            assert date.fromisoformat(item.expected) == date(*map(int, match.groups()))
 
 
 def test_what_is_to_be_found_is_told_once():
@@ -152,6 +154,6 @@ def test_no_answer_breaks_the_grading(answer, item):
 
 
 def test_an_answer_without_end_and_deep_json_are_wrong():
-    [item] = [one for one in items(b"any", 55) if one.family == "schema"][:1]
+    [item] = [item for item in items(b"any", 55) if item.family == "schema"][:1]
     assert not graded(item, "[" * 19_000)
     assert not graded(item, "x" * 10**6)

@@ -49,8 +49,8 @@ def test_a_drop_of_five_points_is_found_with_six_hundred_questions():
 
 
 def test_strata_that_only_one_side_has_say_nothing():
-    ours = {("lists", 0): (5, 10), ("trace", 1): (9, 10)}
-    theirs = {("lists", 0): (50, 100)}
-    assert compared(ours, theirs).drop == 0
+    own = {("lists", 0): (5, 10), ("trace", 1): (9, 10)}
+    other = {("lists", 0): (50, 100)}
+    assert compared(own, other).drop == 0
     with pytest.raises(ValueError, match="none of these"):
-        compared(ours, {("tools", 0): (1, 1)})
+        compared(own, {("tools", 0): (1, 1)})

@@ -33,7 +33,11 @@ LOAD = Hidden(seed=f"{SEED}/0/{CASE}", share=0.3, room=ROOM)
 @contextmanager
 def serving(*, cheats):
     """A server that knows all answers, and may give those of the load away for nothing."""
-    known = {one.prompt: one for n in range(800) for one in (REST.question(n), LOAD.question(n))}
+    known = {
+        question.prompt: question
+        for n in range(800)
+        for question in (REST.question(n), LOAD.question(n))
+    }
     under_load = {LOAD.question(n).prompt for n in range(800)}
     seen = []
 
@@ -140,7 +144,7 @@ def test_a_hidden_question_looks_like_the_load(honest):
 
 def test_hidden_questions_are_load_and_none_of_its_figures(honest):
     result, _ = honest
-    e2e = next(one for one in result.series if one.metric == "e2e")
+    e2e = next(series for series in result.series if series.metric == "e2e")
     assert len(e2e.samples) == 100
     rows = figures(result)
     asked = rows["hidden_score", f"hidden/{CASE}"].n
@@ -165,7 +169,9 @@ def test_what_cannot_be_graded_again_in_seconds_is_no_evidence():
     record = {"seed": SEED, "process": 0, "share": 1.0, "room": ROOM, "rest": {}, "loads": {}}
 
     def judged(*changes):
-        cells = [CellResult(series=(), facts={"hidden": {**record, **one}}) for one in changes]
+        cells = [
+            CellResult(series=(), facts={"hidden": {**record, **change}}) for change in changes
+        ]
         return quality_rows(cells)
 
     with pytest.raises(ValueError, match="20100 answers to hidden questions among 20100 requests"):

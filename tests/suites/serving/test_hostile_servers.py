@@ -388,11 +388,11 @@ def test_two_events_in_one_packet_are_two_events_at_one_time(reads):
 
 
 def test_an_event_split_over_two_packets_arrives_with_the_second(reads):
-    one, between_ns = chunk(event()), []
+    piece, between_ns = chunk(event()), []
 
     def answer(peer):
-        between_ns.append(reads.after(peer, HEAD + one + one[:20]))
-        peer.sendall(one[20:] + one * 2 + chunk(DONE) + LAST)
+        between_ns.append(reads.after(peer, HEAD + piece + piece[:20]))
+        peer.sendall(piece[20:] + piece * 2 + chunk(DONE) + LAST)
 
     request = ask(answer)
     assert request.token_ns[0] < between_ns[-1] < request.token_ns[1]

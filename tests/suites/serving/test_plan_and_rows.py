@@ -134,9 +134,9 @@ def test_what_the_server_says_of_itself_is_reported(result):
     facts = {**result.facts, "points": {case: {**fact, "server": server}}}
     rows = summarize([replace(result, facts=facts)])
     assert_signable(rows)
-    said = [row for row in rows if row.metric.startswith("server_")]
-    assert {row.method for row in said} == {"reported"}
-    assert [(row.labels.get("statistic"), row.value, row.unit, row.n) for row in said] == [
+    reported = [row for row in rows if row.metric.startswith("server_")]
+    assert {row.method for row in reported} == {"reported"}
+    assert [(row.labels.get("statistic"), row.value, row.unit, row.n) for row in reported] == [
         ("min", 0.1, "share", 9),
         ("mean", 0.2, "share", 9),
         ("max", 0.4, "share", 9),

@@ -217,9 +217,9 @@ def test_a_searched_row_says_what_was_searched_and_between_which_loads(capsys):
         ("valid", True),
     }
     assert "rate" not in row.labels
-    said = capsys.readouterr().out
-    assert "rate 2: 100 of 100 meet the limits, 94.9% for sure" in said
-    assert "was not seen to" in said
+    output = capsys.readouterr().out
+    assert "rate 2: 100 of 100 meet the limits, 94.9% for sure" in output
+    assert "was not seen to" in output
 
 
 def test_a_search_without_an_end_says_so(capsys):

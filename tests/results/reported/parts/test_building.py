@@ -25,8 +25,8 @@ ANYTHING = st.recursive(
     ],
 )  # fmt: skip
 def test_a_condition_has_the_type_of_its_label(label, value, told):
-    found = conditions({"theirs": value}, {label: "other theirs"})
-    assert found == ({} if told is None else {label: told})
+    labels = conditions({"theirs": value}, {label: "other theirs"})
+    assert labels == ({} if told is None else {label: told})
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def test_a_condition_that_makes_no_sense_costs_the_row(label, value):
 def test_anything_is_a_value_or_refused(value):
     for read in (number, text):
         try:
-            found = read({"field": value}, "field")
+            taken = read({"field": value}, "field")
         except Refused:
             continue
-        assert found is None or isinstance(found, float | str)
+        assert taken is None or isinstance(taken, float | str)
     for label in ("isl", "rate", "disaggregated", "speculation"):
         try:
-            found = conditions({"field": value}, {label: "field"}).get(label)
+            taken = conditions({"field": value}, {label: "field"}).get(label)
         except Refused:
             continue
-        assert found is None or type(found) in {bool, int, float, str}
+        assert taken is None or type(taken) in {bool, int, float, str}
 
 
 def test_what_a_stranger_writes_is_a_line_that_shows():

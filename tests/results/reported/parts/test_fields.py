@@ -13,7 +13,7 @@ TIME = Field(theirs="wait.{}", metric="ttft", unit=STATED, definition="")
 
 
 @pytest.mark.parametrize(
-    ("spelled", "ours"),
+    ("spelled", "name"),
     [
         ("avg", "mean"), ("Average", "mean"), ("med", "median"), ("std_dev", "std"),
         ("minimum", "min"), ("p50", "p50"), ("P99", "p99"), ("p99.9", "p99.9"),
@@ -24,8 +24,8 @@ TIME = Field(theirs="wait.{}", metric="ttft", unit=STATED, definition="")
         ("ttft", None), ("p", None), ("1000", None),
     ],
 )  # fmt: skip
-def test_a_statistic_has_one_name(spelled, ours):
-    assert statistic(spelled) == ours
+def test_a_statistic_has_one_name(spelled, name):
+    assert statistic(spelled) == name
 
 
 @given(st.integers(1, 99), st.integers(0, 9))
@@ -52,13 +52,13 @@ def test_a_unit_is_converted_or_not_known(metric, unit, expected):
 
 def test_a_row_is_read_by_the_table_alone():
     row = {"wait.unit": "s", "wait.avg": 0.5, "wait.p90": "1.5", "wait.count": 9, "other.avg": 7}
-    told = {one.labels["statistic"]: one.value for one in measured(row, "case", [TIME])}
+    told = {figure.labels["statistic"]: figure.value for figure in measured(row, "case", [TIME])}
     assert told == {"mean": 500.0, "p90": 1500.0}
 
 
 def test_zero_is_nothing_measured_but_a_least_and_a_spread():
     row = {"wait.unit": "s", "wait.avg": 0.0, "wait.min": 0, "wait.std": 0.0, "wait.p99": None}
-    told = [one.labels["statistic"] for one in measured(row, "case", [TIME])]
+    told = [figure.labels["statistic"] for figure in measured(row, "case", [TIME])]
     assert told == ["min", "std"]
 
 

@@ -50,7 +50,7 @@ def test_one_run_from_two_dumps_is_folded_and_another_run_is_not(tmp_path):
     twin = SERVED | {"id": "other", "silicon_data_source": "csv; silicon_concurrency=64"}
     again = SERVED | {"silicon_ttft_ms": 147.1}
     file = of_text(tmp_path, [SERVED, twin, again])
-    assert ([one.row for one in file.folded], len(file.results)) == ([2], 2)
+    assert ([folded.row for folded in file.folded], len(file.results)) == ([2], 2)
 
 
 def test_a_difference_of_two_kernels_is_no_time(tmp_path):

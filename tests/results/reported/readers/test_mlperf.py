@@ -59,7 +59,7 @@ def test_the_checker_s_own_summary_is_read(tmp_path):
 
 def detail(**changes):
     """A detailed log of LoadGen, one record a line."""
-    said = {
+    fields = {
         "sut_name": "PySUT",
         "effective_scenario": "Server",
         "effective_target_qps": 83.5,
@@ -75,7 +75,7 @@ def detail(**changes):
         "result_completed_tokens_per_second": 24593.8,
         **changes,
     }
-    lines = [json.dumps({"key": key, "value": value}) for key, value in said.items()]
+    lines = [json.dumps({"key": key, "value": value}) for key, value in fields.items()]
     return "".join(f":::MLLOG {line}\n" for line in [*lines, '{"key": "cut'])
 
 

@@ -58,11 +58,11 @@ def test_the_published_sweep_is_a_curve_of_five_caps_with_the_flag_and_without()
     if not published.exists():
         pytest.skip("the published tables are not here")
     results = import_file(None, published).results
-    capped = [one for one in results if "power_cap_w" in one.labels]
-    assert {one.chip.catalog_id for one in capped} == {"rtx-5090"}
+    capped = [result for result in results if "power_cap_w" in result.labels]
+    assert {run.chip.catalog_id for run in capped} == {"rtx-5090"}
     joules = {
-        (one.labels["table"], one.labels["power_cap_w"]): figures(one)["energy_per_output_token"]
-        for one in capped
+        (run.labels["table"], run.labels["power_cap_w"]): figures(run)["energy_per_output_token"]
+        for run in capped
     }
     assert len(joules) == 10
     assert {3.71, 3.09} <= set(joules.values())

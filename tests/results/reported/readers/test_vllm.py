@@ -24,7 +24,7 @@ def test_a_served_run_keeps_its_figures_and_its_load():
     # 256 and 128 tokens over 8 requests.
     load = {"isl": 32, "osl": 16, "concurrency": 2, "requests": 8, "failed_requests": 0}
     assert load.items() <= result.labels.items()
-    assert {one.n for one in result.measurements if one.metric == "ttft"} == {8}
+    assert {row.n for row in result.measurements if row.metric == "ttft"} == {8}
 
 
 def test_a_run_whose_requests_all_failed_gives_nothing():

@@ -74,7 +74,9 @@ def accept(ask, client, admin):
 
     def accept(answer, by=admin):
         listed = ask(by, "GET", "/v1/registrations?state=pending").json()["registrations"]
-        [waiting] = [one for one in listed if one["id"] == answer.json()["id"]]
+        [waiting] = [
+            application for application in listed if application["id"] == answer.json()["id"]
+        ]
         signed = notice.countersign(waiting["notice"].encode(), by, "registration")
         return client.post("/v1/notices", content=signed)
 

@@ -144,10 +144,13 @@ def test_switches_and_quotas_are_set_from_the_page(client, enter, act, log_signe
 def test_a_disputed_result_is_resolved_and_removed_from_the_page(
     client, enter, act, log_signer, sealed, signer
 ):
-    from tests.results.test_moderation import said
+    from tests.results.test_moderation import signed_notice
 
     digest = client.post("/v1/submissions", content=sealed("run-1")).json()["digest"]
-    assert client.post("/v1/notices", content=said("disputed", digest, signer)).status_code == 201
+    assert (
+        client.post("/v1/notices", content=signed_notice("disputed", digest, signer)).status_code
+        == 201
+    )
     session = enter(log_signer)
     assert digest[:16] in client.get("/admin", headers=session).text
     assert "Not done" in act(session, "resolve", result=digest, reason="").text

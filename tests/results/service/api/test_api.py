@@ -47,9 +47,9 @@ def test_a_submission_gets_a_receipt_whose_proof_holds(client, sealed, log_key):
     body = sealed()
     response = post(client, body)
     assert response.status_code == 201
-    got = receipt(response)
-    assert got.digest == envelope.digest(body)
-    assert got.verify([log_key], "receipt").size == 2  # its key stands before it
+    given = receipt(response)
+    assert given.digest == envelope.digest(body)
+    assert given.verify([log_key], "receipt").size == 2  # its key stands before it
     assert client.get(response.headers["location"]).json()["outcome"] == "accepted"
     assert client.get(f"{response.headers['location']}/envelope").content == body
 
@@ -71,10 +71,10 @@ def test_the_same_payload_in_other_json_is_the_same_result(client, sealed):
 def test_a_stranger_cannot_claim_anothers_result(client, sealed, runners):
     thief = CryptoSigner.generate_ed25519()
     (runners / f"{runner_id(thief.public_key)}.toml").write_text(runner_toml(thief.public_key))
-    theirs = sealed()
-    stolen = envelope.sign(base64.b64decode(json.loads(theirs)["payload"]), thief)
+    original = sealed()
+    stolen = envelope.sign(base64.b64decode(json.loads(original)["payload"]), thief)
     assert post(client, stolen).json()["type"] == "urn:fenmark:problem:other-runner"
-    assert post(client, theirs).status_code == 201
+    assert post(client, original).status_code == 201
 
 
 def test_identical_submissions_at_once_are_one_result(client, sealed):
@@ -240,7 +240,7 @@ def test_flags_are_in_the_receipt_the_list_and_the_signed_log(client, sealed, lo
         replace(flagged, flags=()).verify([log_key], "receipt")
     for flag, digests in (("duplicate", [flagged.digest]), ("queueing", [])):
         listed = client.get("/v1/results", params={"flag": flag}).json()["results"]
-        assert [one["digest"] for one in listed] == digests
+        assert [result["digest"] for result in listed] == digests
     assert client.get("/v1/results", params={"flag": "%"}).status_code == 400
     assert client.get(answer.headers["location"]).json()["flags"] == flags
     assert post(client, sealed("run-1", change=samples("1"))).json()["flags"] == []
@@ -253,11 +253,11 @@ def test_an_archive_alone_gives_the_verdict_of_the_api(client, sealed, tmp_path,
         post(client, sealed("run-3", change=lambda data: (samples("3")(data), too_fast(data)))),
     ]
     publish(tmp_path / "data", tmp_path / "out", url=database)
-    said = {one.json()["digest"]: one.json()["flags"] for one in sent}
-    found = verification.verify(tmp_path / "out")
-    assert {one.digest: one.flags for one in found} == said
-    assert [one.problems for one in found] == [(), (), ()]
-    assert sorted(said.values()) == [[], ["interactivity", "duplicate"], ["samples"]]
+    flags = {answer.json()["digest"]: answer.json()["flags"] for answer in sent}
+    verdicts = verification.verify(tmp_path / "out")
+    assert {verdict.digest: verdict.flags for verdict in verdicts} == flags
+    assert [verdict.problems for verdict in verdicts] == [(), (), ()]
+    assert sorted(flags.values()) == [[], ["interactivity", "duplicate"], ["samples"]]
 
 
 def samples(digit):

@@ -329,11 +329,13 @@ def test_a_token_of_a_listed_organization_needs_no_administrator(
     answer = send(key)
     assert (answer.status_code, answer.json()["state"]) == (201, "accepted")
     [owner] = [
-        one for one in client.get("/v1/owners").json()["owners"] if one["owner"] == "Example Lab"
+        owner
+        for owner in client.get("/v1/owners").json()["owners"]
+        if owner["owner"] == "Example Lab"
     ]
     assert len(owner["runners"]) == 1
     acts = ask(log_signer, "GET", "/v1/admin/acts").json()["acts"]
-    assert [one["detail"]["identity"] for one in acts] == [f"{URL} org=17 sub=job:7"]
+    assert [act["detail"]["identity"] for act in acts] == [f"{URL} org=17 sub=job:7"]
 
 
 def test_one_that_waits_is_registered_when_a_token_comes(send, key):
@@ -376,16 +378,16 @@ organizations = { 9919 = "Example Lab" }
 def test_presets_say_what_is_public_of_an_issuer(tmp_path):
     file = tmp_path / "issuers.toml"
     file.write_text(TABLE)
-    [one] = read_issuers(file)
-    assert (one.issuer, one.organization_claim, one.key_in) == (
+    [known] = read_issuers(file)
+    assert (known.issuer, known.organization_claim, known.key_in) == (
         "https://token.actions.githubusercontent.com", "repository_owner_id", "audience",
     )  # fmt: skip
-    assert one.organizations == {"9919": "Example Lab"}
+    assert known.organizations == {"9919": "Example Lab"}
     for name in PRESETS:
         file.write_text(TABLE.replace("github", name))
-        [one] = read_issuers(file)
-        assert one.algorithms == ["RS256"]
-        assert one.jwks.startswith("https://")
+        [known] = read_issuers(file)
+        assert known.algorithms == ["RS256"]
+        assert known.jwks.startswith("https://")
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,12 @@ def hold():
     """Opens connections that say something and then nothing more."""
     with ExitStack() as stack:
 
-        def hold(client, number, said=b""):
+        def hold(client, number, greeting=b""):
             address = (client.base_url.host, client.base_url.port)
             connections = []
             for _ in range(number):
                 connections.append(stack.enter_context(socket.create_connection(address, 120)))
-                connections[-1].sendall(said)
+                connections[-1].sendall(greeting)
             return connections
 
         yield hold

@@ -18,7 +18,7 @@ from results.proof import envelope, notice
 from results.proof.ledger import Ledger
 from results.service import request as requests
 from results.service.request import Asked
-from tests.results.test_moderation import NOW, said
+from tests.results.test_moderation import NOW, signed_notice
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ class Board:
 
     def submit(self, *results):
         with ThreadPoolExecutor(8) as pool:
-            return list(pool.map(lambda one: self.post("/v1/submissions", one), results))
+            return list(pool.map(lambda result: self.post("/v1/submissions", result), results))
 
     def ask(self, target, body):
         asked = Asked(
@@ -57,7 +57,7 @@ class Board:
     @property
     def fronts(self):
         children = psutil.Process(self.server.pid).children()
-        return [one for one in children if "resource_tracker" not in " ".join(one.cmdline())]
+        return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +83,19 @@ def board(tmp_path_factory, signer):
 
 def names(answers):
     return sorted(
-        (one.status_code, one.json().get("type", "").rpartition(":")[2]) for one in answers
+        (answer.status_code, answer.json().get("type", "").rpartition(":")[2]) for answer in answers
     )
 
 
 def test_results_get_receipts_of_one_log(board, sealed):
     answers = board.submit(*(sealed(f"first-{number}") for number in range(20)))
-    assert {one.status_code for one in answers} == {201}
-    assert len({one.json()["index"] for one in answers}) == 20
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["index"] for answer in answers}) == 20
     again = board.submit(sealed("first-0"), sealed("first-0"))
-    assert [one.status_code for one in again] == [200, 200]
-    assert {one.json()["index"] for one in again} == {answers[0].json()["index"]}
-    for one in answers[:4]:
-        assert board.get(one.headers["location"]).json()["index"] == one.json()["index"]
+    assert [answer.status_code for answer in again] == [200, 200]
+    assert {answer.json()["index"] for answer in again} == {answers[0].json()["index"]}
+    for answer in answers[:4]:
+        assert board.get(answer.headers["location"]).json()["index"] == answer.json()["index"]
     public = board.admin.public_key.to_dict()["keyval"]["public"]
     Ledger(board.data / "log").verify([bytes.fromhex(public)])
 
@@ -104,13 +104,13 @@ def test_a_key_counts_everywhere_as_soon_as_it_is_registered_and_no_longer_than_
     board, sealed, lab
 ):
     results = [sealed(f"lab-{number}", by=lab) for number in range(6)]
-    assert {one.status_code for one in board.submit(*results)} == {403}
+    assert {answer.status_code for answer in board.submit(*results)} == {403}
     text = runner_toml(lab.public_key, owner="Other lab")
     runner = read_runner(text, "x")
     registered = envelope.sign(notice.draft("registered", runner, NOW, key_file=text), lab)
     entered = board.post("/v1/notices", notice.countersign(registered, board.admin, "x"))
     assert entered.status_code == 201
-    assert {one.status_code for one in board.submit(*results)} == {201}
+    assert {answer.status_code for answer in board.submit(*results)} == {201}
     revoked = envelope.sign(notice.draft("revoked", runner, NOW, reason="lost"), lab)
     assert board.post("/v1/notices", revoked).status_code == 201
     late = board.submit(*(sealed(f"late-{number}", by=lab) for number in range(6)))
@@ -119,9 +119,9 @@ def test_a_key_counts_everywhere_as_soon_as_it_is_registered_and_no_longer_than_
 
 def test_what_is_said_of_a_result_is_told_by_all(board, sealed, signer):
     digest = board.submit(sealed("disputed"))[0].json()["digest"]
-    assert board.post("/v1/notices", said("disputed", digest, signer)).status_code == 201
+    assert board.post("/v1/notices", signed_notice("disputed", digest, signer)).status_code == 201
     told = [board.get(f"/v1/submissions/{digest}").json()["moderation"] for _ in range(8)]
-    assert {one["state"] for one in told} == {"disputed"}
+    assert {mark["state"] for mark in told} == {"disputed"}
 
 
 def test_a_quota_is_one_for_all(board, sealed):
@@ -159,8 +159,8 @@ def test_what_a_front_does_not_answer_is_passed_on_as_it_was(board):
 def test_the_metrics_of_all_are_one(board, sealed):
     def stored():
         text = board.get("/metrics").text
-        found = re.findall(r"^fenmark_submissions_total\{.*?\} (\d+)", text, re.MULTILINE)
-        return sum(map(int, found))
+        counts = re.findall(r"^fenmark_submissions_total\{.*?\} (\d+)", text, re.MULTILINE)
+        return sum(map(int, counts))
 
     entries = int(re.search(r"fenmark_log_entries (\d+)", board.get("/metrics").text)[1])
     for _ in range(1200):  # each front tells what it counted once a second

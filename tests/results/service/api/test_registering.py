@@ -39,7 +39,9 @@ def test_a_stranger_waits_is_accepted_and_submits(
     assert (told["state"], "contact" in told) == ("accepted", False)
     assert client.post("/v1/submissions", content=result).status_code == 201
     [owner] = [
-        one for one in client.get("/v1/owners").json()["owners"] if one["owner"] == "Example Lab"
+        owner
+        for owner in client.get("/v1/owners").json()["owners"]
+        if owner["owner"] == "Example Lab"
     ]
     [runner] = owner["runners"]
     assert (runner["id"], runner["hardware"], runner["results"], runner["registered_by"]) == (
@@ -50,14 +52,14 @@ def test_a_stranger_waits_is_accepted_and_submits(
     )
     publish(tmp_path / "data", tmp_path / "out")
     told = json.loads(fenmark("verify", tmp_path / "out", "--json").stdout)
-    assert [one["registered_by"] for one in told["results"]] == ["log"]
+    assert [result["registered_by"] for result in told["results"]] == ["log"]
 
 
 def test_the_contact_is_told_to_administrators_alone(apply, accept, ask, client, admin, tmp_path):
     asked = apply(contact="secret@example.org")
     accept(asked)
     listed = ask(admin, "GET", "/v1/registrations").json()["registrations"]
-    assert [one["contact"] for one in listed] == ["secret@example.org"]
+    assert [application["contact"] for application in listed] == ["secret@example.org"]
     publish(tmp_path / "data", tmp_path / "out")
     public = [
         client.get(path).text
@@ -155,7 +157,7 @@ def test_a_refused_one_reads_why_and_leaves_no_contact(apply, ask, client, admin
 def test_a_second_application_of_a_key_takes_the_place_of_the_first(apply, ask, admin):
     first, second = apply(owner="Lab A"), apply(owner="Lab B")
     listed = ask(admin, "GET", "/v1/registrations?state=pending").json()["registrations"]
-    assert [one["id"] for one in listed] == [second.json()["id"]]
+    assert [application["id"] for application in listed] == [second.json()["id"]]
     assert first.json()["id"] != second.json()["id"]
 
 
@@ -180,9 +182,9 @@ def test_a_recovery_key_revokes_and_replaces_what_was_lost(
     public = recovery.public_key.keyval["public"]
     accept(apply("lab", recovery=public))
     [runner] = [
-        one
+        runner
         for page in client.get("/v1/owners").json()["owners"]
-        for one in page["runners"]
+        for runner in page["runners"]
         if page["owner"] == "Example Lab"
     ]
     made = registration(keys("lab")[0], "Example Lab", "", recovery=public)
@@ -211,8 +213,8 @@ def test_a_recovery_key_reaches_not_back(apply, accept, client, keys):
     accept(apply("lab", recovery=public))
     made = registration(keys("lab")[0], "Example Lab", "", recovery=public)
     text = json.loads(envelope.payload_of(made, "x"))["predicate"]["key_file"]
-    said = notice.draft("revoked", read_runner(text, "x"), NOW, reason="lost", since=0)
-    answer = client.post("/v1/notices", content=envelope.sign(said, recovery))
+    draft = notice.draft("revoked", read_runner(text, "x"), NOW, reason="lost", since=0)
+    answer = client.post("/v1/notices", content=envelope.sign(draft, recovery))
     assert problem(answer) == (422, "notice")
     assert "takes an administrator" in answer.json()["detail"]
 
@@ -236,7 +238,7 @@ def test_the_commands_do_it_end_to_end(client, fenmark, keys, admin_pem, monkeyp
     assert (again["state"], again["id"]) == ("accepted", asked["id"])
     assert json.loads(fenmark("register", *where, "--json").stdout) == again
     acts = json.loads(fenmark("admin", "acts", *where, *by, "--json").stdout)["acts"]
-    assert [one["action"] for one in acts] == ["registered"]
+    assert [act["action"] for act in acts] == ["registered"]
 
 
 def test_who_never_asked_has_to_say_who_they_are(client, fenmark, monkeypatch, tmp_path):
@@ -274,7 +276,8 @@ def test_a_day_has_an_end_for_each_owner(client, ask, apply, accept, admin, keys
     body = {"owner": "Example Lab", "submissions": 2}
     assert ask(admin, "POST", "/v1/admin/quota", body).json() == {**body, "bytes": 0}
     answers = [client.post("/v1/submissions", content=sealed(f"run-{at}", by=lab)) for at in "112"]
-    assert [one.status_code for one in answers] == [201, 200, 201]  # the same again costs nothing
+    # The same again costs nothing.
+    assert [answer.status_code for answer in answers] == [201, 200, 201]
     over = client.post("/v1/submissions", content=sealed("run-3", by=lab))
     assert problem(over) == (429, "owner-quota")
     assert 0 < int(over.headers["retry-after"]) <= 86_401
@@ -348,7 +351,7 @@ def test_the_database_itself_keeps_what_was_done(client, ask, admin, tmp_path, d
 def test_strangers_fill_no_queue(apply, client, monkeypatch):
     monkeypatch.setattr("results.service.desk.MOST_PENDING", 2)
     answers = [apply(f"lab-{number}") for number in range(3)]
-    assert [one.status_code for one in answers] == [202, 202, 503]
+    assert [answer.status_code for answer in answers] == [202, 202, 503]
     assert problem(answers[-1]) == (503, "too-many-pending")
     answers = [apply(f"lab-{number}") for number in range(9)]
     assert problem(answers[-1]) == (429, "too-many-requests")
@@ -366,5 +369,5 @@ def test_a_desk_that_was_restored_into_postgresql_goes_on(
         desk = Desk(engine)
         assert desk.quotas == {"Lab": Daily(submissions=7)}
         desk.note(by="k", action="quota", subject="x", detail={}, request=b"", now=NOW)
-        assert [one["at"] for one in desk.acts(0, 9)] == [1, 2]
+        assert [act["at"] for act in desk.acts(0, 9)] == [1, 2]
     assert "fenmark_backed_up_entries" in client.get("/metrics").text

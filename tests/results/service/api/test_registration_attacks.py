@@ -12,7 +12,7 @@ from results.service import request as requests
 from results.service.request import Asked
 from runners.machine.keys import registration
 from tests.results.service.api.conftest import problem
-from tests.results.test_moderation import NOW, said
+from tests.results.test_moderation import NOW, signed_notice
 
 pytestmark = pytest.mark.usefixtures("known")
 
@@ -52,7 +52,7 @@ def test_an_administrator_is_told_of_owners_that_read_the_same(
     apply("thief", owner="NVlDIA")
     apply("another", owner="NVIDIA")
     waiting = ask(admin, "GET", "/v1/admin").json()["registrations"]
-    assert {one["owner"]: one["alike"] for one in waiting} == {
+    assert {application["owner"]: application["alike"] for application in waiting} == {
         "NVlDIA": {"NVIDIA": 1},
         "NVIDIA": {"NVIDIA": 1},
     }
@@ -143,7 +143,7 @@ def test_of_many_that_register_at_once_each_waits_once(apply, ask, admin, client
         posted = list(
             pool.map(lambda _: ask(signer, "POST", "/v1/registrations", {"notice": made}), range(8))
         )
-    assert {one.status_code for one in posted} == {202}
+    assert {answer.status_code for answer in posted} == {202}
     [waiting] = ask(admin, "GET", "/v1/registrations").json()["registrations"]
     with ThreadPoolExecutor(4) as pool:
         signed = notice.countersign(waiting["notice"].encode(), admin, "registration")
@@ -173,7 +173,7 @@ def test_nothing_enters_the_log_while_the_server_is_read_only(
     before = client.get("/v1/checkpoint").text
     key = lab.public_key
     (runners / f"{runner_id(key)}.toml").write_text(runner_toml(key, owner="Lab"))
-    notice.lay(tmp_path / "data", said("disputed", digest, signer))
+    notice.lay(tmp_path / "data", signed_notice("disputed", digest, signer))
     assert client.get("/v1/owners").is_success  # reads the key files and notices
     assert client.get("/v1/checkpoint").text == before
     assert ask(admin, "POST", "/v1/admin/switches", {"read_only": False}).is_success
@@ -206,4 +206,4 @@ def test_the_oldest_that_nobody_accepted_are_forgotten(apply, ask, admin, monkey
     monkeypatch.setattr("results.service.desk._KEPT", timedelta(days=-1))
     second = apply("second").json()["id"]
     listed = ask(admin, "GET", "/v1/registrations").json()["registrations"]
-    assert [one["id"] for one in listed] == [second]
+    assert [application["id"] for application in listed] == [second]

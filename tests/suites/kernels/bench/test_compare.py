@@ -37,17 +37,17 @@ def test_the_timed_function_is_the_checked_case():
 
 
 def test_our_interval_comes_from_the_spread_between_processes_and_not_from_inside_one():
-    ours = joined([run(value, 1e-6) for value in (9.8, 9.9, 10.0, 10.1, 10.2)])
-    assert ours.intervals["case"].value == 10.0
-    assert ours.intervals["case"].half_width > 0.015
-    assert ours.wall_s == 5.0
+    own = joined([run(value, 1e-6) for value in (9.8, 9.9, 10.0, 10.1, 10.2)])
+    assert own.intervals["case"].value == 10.0
+    assert own.intervals["case"].half_width > 0.015
+    assert own.wall_s == 5.0
 
 
 def test_peers_run_between_our_processes_which_stand_apart(monkeypatch):
     order = []
     monkeypatch.setattr(instruments, "one_process", lambda: order.append("o") or run(1.0, 0.1))
-    found = compare.turn([(name, lambda n=name: order.append(n) or run(1, 1)) for name in "abc"])
+    turns = compare.turn([(name, lambda n=name: order.append(n) or run(1, 1)) for name in "abc"])
     assert "".join(order) == "ooaooboocoooo"
-    names = [name for name, _ in found]
+    names = [name for name, _ in turns]
     assert names == ["a", "b", "c", *["fenmark, 5 processes", "fenmark, 1 process"] * 2]
-    assert all(result.wall_s == 5.0 for name, result in found if name.startswith("fenmark, 5"))
+    assert all(result.wall_s == 5.0 for name, result in turns if name.startswith("fenmark, 5"))

@@ -149,17 +149,17 @@ def test_a_client_is_where_it_is_said_to_be(tmp_path):
     options = argparse.ArgumentParser()
     peers.Peers.add_options(options)
     given = options.parse_args(["--peer", f"pytest={sys.executable}", "--folder", str(tmp_path)])
-    found = peers.Peers.from_options(given)
+    chosen = peers.Peers.from_options(given)
     here = replace(scripted(""), name="pytest", package="pytest[any]")
-    assert (found.python(here), found.version(here)) == (sys.executable, pytest.__version__)
-    assert found.missing(here) == ""
+    assert (chosen.python(here), chosen.version(here)) == (sys.executable, pytest.__version__)
+    assert chosen.missing(here) == ""
     wrong = options.parse_args(["--peer", "pytest=/nowhere"])
     with pytest.raises(UserError, match="no interpreter"):
         peers.Peers.from_options(wrong)
 
 
 def test_numbers_to_reach_are_said_to_be_met_or_missed():
-    ours = compare.Comparison(
+    own = compare.Comparison(
         client="fenmark",
         streams=512,
         cpu_ms_per_1000_events=14.0,
@@ -167,8 +167,8 @@ def test_numbers_to_reach_are_said_to_be_met_or_missed():
         ttft_error_p99=-0.04,
         itl_error_p99_ms=0.5,
     )
-    bare = replace(ours, client="bare", cpu_ms_per_1000_events=10.0)
-    assert compare.goals([ours, bare, replace(bare, streams=64, problem="exit 1")]) == [
+    bare = replace(own, client="bare", cpu_ms_per_1000_events=10.0)
+    assert compare.goals([own, bare, replace(bare, streams=64, problem="exit 1")]) == [
         "512 streams: CPU an event 1.40 × bare (missed: 1.3 at most)",
         "512 streams: TTFT error p50 0.9% (met: 1% at most)",
         "512 streams: TTFT error p99 4.0% (missed: 3% at most)",
@@ -177,10 +177,10 @@ def test_numbers_to_reach_are_said_to_be_met_or_missed():
 
 
 def test_ours_is_set_against_each_other_client_of_the_same_run():
-    ours = compare.Comparison(client="fenmark", streams=64, cpu_ms_per_1000_events=20.0)
-    peer = replace(ours, client="vllm", version="0.33.0", cpu_ms_per_1000_events=800.0)
-    alone, failed = replace(ours, streams=8), replace(peer, client="sglang", problem="exit 1")
-    assert compare.ratios([ours, peer, failed, alone]) == [
+    own = compare.Comparison(client="fenmark", streams=64, cpu_ms_per_1000_events=20.0)
+    peer = replace(own, client="vllm", version="0.33.0", cpu_ms_per_1000_events=800.0)
+    alone, failed = replace(own, streams=8), replace(peer, client="sglang", problem="exit 1")
+    assert compare.ratios([own, peer, failed, alone]) == [
         "64 streams, CPU of an event: ours is 0.025 × vllm 0.33.0"
     ]
 

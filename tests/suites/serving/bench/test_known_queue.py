@@ -46,9 +46,9 @@ def test_runs_of_a_queue_are_valid_and_one_that_grows_has_no_percentile():
 
 
 def test_a_searched_rate_lies_within_three_percent_below_the_true_knee():
-    found = search(QUEUE, limit_ms=1000.0, seed=5, start=4.0)
-    assert -0.03 <= found.error <= 0.0
-    assert found.loads < 12
+    searched = search(QUEUE, limit_ms=1000.0, seed=5, start=4.0)
+    assert -0.03 <= searched.error <= 0.0
+    assert searched.loads < 12
 
 
 def test_the_table_says_what_was_found(monkeypatch, capsys):
@@ -60,7 +60,7 @@ def test_the_table_says_what_was_found(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["known_queue", "--json"])
     known_queue._main()
     told = json.loads(capsys.readouterr().out)
-    assert [one["percentile"] for one in told["coverage"]] == [50.0, 90.0]
+    assert [row["percentile"] for row in told["coverage"]] == [50.0, 90.0]
     assert told["search"][0]["knee"] == pytest.approx(10 - math.log(10))
     known_queue.print_table(*known_queue.steps())
     assert "intervals that hold it" in capsys.readouterr().out

@@ -55,8 +55,8 @@ def test_what_is_held_back_arrives_with_the_last_of_it():
 
 
 def test_a_client_that_gives_no_pace_is_not_wrong_about_it():
-    said = {**says(200.0, 0.0), "no_pace": "3 of 3 answers end in many tokens"}
-    judged = judge(BLANK, TAIL, said, LOG)
+    stated = {**says(200.0, 0.0), "no_pace": "3 of 3 answers end in many tokens"}
+    judged = judge(BLANK, TAIL, stated, LOG)
     assert judged.verdict == "right; TPOT void: 3 of 3 answers end in many tokens"
 
 

@@ -96,20 +96,20 @@ def test_tokens_that_are_counted_at_once_at_the_end_have_no_pace(sizes, named):
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("counts", "wanted"),
     [
         ([(64, 104)] * 99 + [(500, 560)], ""),  # a template of 40 tokens, words of a few more
         ([(64, 64)] * 99 + [(64, 150)], ""),  # one in a hundred
         ([(64, 64), (64, 150)] * 9, "the server counts +0 to +86 tokens beside those of a prompt"),
     ],
 )
-def test_prompts_are_counted_in_the_same_tokens_or_have_no_rate(counts, said):
+def test_prompts_are_counted_in_the_same_tokens_or_have_no_rate(counts, wanted):
     requests = [
         replace(answered([1, 2]), sent_tokens=sent, input_tokens=counted)
         for sent, counted in counts
     ]
     reasons = prompt_problems(outcome(requests))
-    assert [reason.split(",")[0] for reason in reasons] == ([said] if said else [])
+    assert [reason.split(",")[0] for reason in reasons] == ([wanted] if wanted else [])
     # A question hidden among them is of other words.
     hidden = [replace(request, question=1) for request in requests]
     assert prompt_problems(outcome(hidden)) == []

@@ -205,8 +205,8 @@ def test_prompts_share_next_to_no_token_in_the_same_place():
     prompts = Prompts(target, input_tokens=512, output_tokens=4, seed=0)
     bodies = [json.loads(prompts.request(i).split(b"\r\n\r\n")[1])["prompt"] for i in range(40)]
     same = [
-        sum(a == b for a, b in zip(one, other, strict=True))
-        for one, other in combinations(bodies, 2)
+        sum(a == b for a, b in zip(body, other, strict=True))
+        for body, other in combinations(bodies, 2)
     ]
     assert max(same) <= 4 + 3  # the number's own tokens, and chance: 512 draws of 1 in 7,999
 

@@ -53,10 +53,12 @@ def read(tmp_path, text):
     ],
 )
 def test_a_public_trace_is_read_as_it_is(tmp_path, text, turns):
-    _, got = read(tmp_path, text)
-    assert [turn[1:3] for turn in got] == [turn[1:] for turn in turns]
-    assert [turn.arrival_s for turn in got] == pytest.approx([turn[0] for turn in turns], abs=2e-6)
-    assert len({turn.session for turn in got}) == len(got)
+    _, timeline = read(tmp_path, text)
+    assert [turn[1:3] for turn in timeline] == [turn[1:] for turn in turns]
+    assert [turn.arrival_s for turn in timeline] == pytest.approx(
+        [turn[0] for turn in turns], abs=2e-6
+    )
+    assert len({turn.session for turn in timeline}) == len(timeline)
 
 
 @pytest.mark.parametrize(

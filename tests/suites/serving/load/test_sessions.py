@@ -60,10 +60,10 @@ def test_sub_agents_have_contexts_of_their_own_and_the_session_takes_their_answe
     assert [step.input_tokens for step in sessions.main] == [100, 150, 200, 290, 340, 390]
     assert [step.input_tokens for step in sessions.sub] == [100, 150, 200]
     assert (sessions.requests, sessions.fork, sessions.in_flight) == (12, 3, 2)
-    main, one, other = (
+    main, first, other = (
         body["prompt"] for body in prompts_of(sessions, (0, 0, 1), (0, 1, 1), (0, 2, 1))
     )
-    assert {common(main, one), common(main, other), common(one, other)} == {30}
+    assert {common(main, first), common(main, other), common(first, other)} == {30}
 
 
 def test_sessions_grow_to_no_prompt_that_cannot_be_written():
@@ -156,10 +156,10 @@ def outcome(emitter_at):
 
 
 def sessions_in(requests):
-    found = {}
+    by_session = {}
     for request in requests:
-        found.setdefault(request.session, []).append(request)
-    return found
+        by_session.setdefault(request.session, []).append(request)
+    return by_session
 
 
 def test_what_began_in_the_steady_state_is_measured_whole(outcome):

@@ -27,8 +27,8 @@ def queued(rate, *, count=200, seed=0, served_s=None):
         took = served_s(number) if served_s else draw.expovariate(1 / SERVED_S)
         free = max(free, now) + took
         first, last = round(free * 1e9) + 1, round(free * 1e9) + 10**7
-        one = answered([first, last], sent_ns=round(now * 1e9))
-        requests.append(replace(one, index=number, measured=number >= count // 10))
+        request = answered([first, last], sent_ns=round(now * 1e9))
+        requests.append(replace(request, index=number, measured=number >= count // 10))
     return LoadOutcome(
         requests=requests,
         start_ns=0,
@@ -44,9 +44,9 @@ def queued(rate, *, count=200, seed=0, served_s=None):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("count", [60, 400])
 def test_a_load_above_the_capacity_is_saturated_however_long_it_is_watched(count, seed):
-    said = saturation(queued(40.0, count=count, seed=seed))
-    assert said.startswith("saturated: ")
-    assert "--rate" in said
+    warning = saturation(queued(40.0, count=count, seed=seed))
+    assert warning.startswith("saturated: ")
+    assert "--rate" in warning
 
 
 def test_twenty_requests_are_enough_where_each_takes_the_same():

@@ -13,7 +13,7 @@ from suites.serving.load.think import read_think
 
 
 @pytest.mark.parametrize(
-    ("text", "said", "mean_s"),
+    ("text", "canonical", "mean_s"),
     [
         ("5", "fixed:5", 5.0),
         ("fixed:0.5", "fixed:0.5", 0.5),
@@ -23,9 +23,9 @@ from suites.serving.load.think import read_think
         ("lognormal:5:0.5", "lognormal:5:0.5", 5 * 1.1331484530668263),
     ],
 )
-def test_pauses_have_the_mean_they_are_asked_for(text, said, mean_s):
+def test_pauses_have_the_mean_they_are_asked_for(text, canonical, mean_s):
     think = read_think(text)
-    assert (think.text, read_think(think.text)) == (said, think)
+    assert (think.text, read_think(think.text)) == (canonical, think)
     draw = random.Random(1)
     assert think.mean_s == pytest.approx(mean_s)
     assert fmean(think.draw_s(draw) for _ in range(20_000)) == pytest.approx(mean_s, rel=0.03)

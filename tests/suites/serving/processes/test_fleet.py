@@ -139,11 +139,11 @@ def test_where_nodes_are_tagged_for_it_only_they_make_the_load():
 
 
 def test_a_clock_is_known_to_half_the_shortest_round_trip():
-    def theirs():
+    def remote():
         time.sleep(0.002)
         return time.monotonic_ns() + 5 * 10**9
 
-    clock = ask(theirs, 5)
+    clock = ask(remote, 5)
     assert clock.error_ns >= 10**6
     assert abs(clock.offset_ns - 5 * 10**9) <= clock.error_ns
     assert clock.asked == 5
@@ -226,5 +226,5 @@ def test_without_ray_the_extra_is_named(monkeypatch):
 
 def test_ray_is_not_loaded_where_no_fleet_is_asked_for():
     code = "import sys, suites.serving.run, suites.serving.cells; print('ray' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "False"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -17,7 +17,7 @@ def outcome(start_ns, end_ns, cpu_share, *requests):
         start_ns=start_ns,
         end_ns=end_ns,
         cpu_share=cpu_share,
-        events=sum(len(one.token_ns) for one in requests),
+        events=sum(len(sent.token_ns) for sent in requests),
         parse_s=0.5,
         lag_ms=[1.0],
         reconnects=1,
@@ -49,6 +49,6 @@ def test_the_busiest_process_is_the_one_that_distorts():
 
 def test_requests_are_numbered_anew_in_the_order_they_were_sent():
     both = merge(PARTS)
-    assert [one.sent_ns for one in both.requests] == [5, 15, 60]
-    assert [one.index for one in both.requests] == [0, 1, 2]
+    assert [sent.sent_ns for sent in both.requests] == [5, 15, 60]
+    assert [sent.index for sent in both.requests] == [0, 1, 2]
     assert (both.parse_s, both.lag_ms, both.reconnects) == (1.0, [1.0, 1.0], 2)
