@@ -47,7 +47,9 @@ loads = st.builds(
 def test_a_worse_meter_never_has_a_smaller_error_and_none_is_below_its_class(load):
     errors = budget(load)
     assert errors.total >= 2 * errors.meter
-    assert budget(replace(load, accuracy_percent=2 * load.accuracy_percent)).total > errors.total
+    worse = budget(replace(load, accuracy_percent=2 * load.accuracy_percent))
+    assert worse.meter > errors.meter
+    assert worse.total >= errors.total  # equal where the other parts drown it
     assert budget(replace(load, resolution_w=load.resolution_w + 1)).total >= errors.total
 
 
