@@ -301,10 +301,10 @@ def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[CheckedFigure]
 
 def _apart(claim: Claim, item: Measurement) -> Sequence[object]:
     """What tells a figure from others of its case and metric."""
-    ours = claim.statement is not None and item.suite != ATTESTED
-    if ours and item.metric in _RATES:
+    signed = claim.statement is not None and item.suite != ATTESTED
+    if signed and item.metric in _RATES:
         return ()
-    if ours and item.metric in _WHOLE:
+    if signed and item.metric in _WHOLE:
         return (rank_of(item),)
     return (item.method, *map(item.labels.get, _APART))
 

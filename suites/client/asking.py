@@ -74,9 +74,9 @@ def _body(text: str) -> dict[str, Any]:
         ) from error
     if not isinstance(body, dict):
         raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
-    if ours := sorted(_OUR_FIELDS & body.keys()):
+    if taken := sorted(_OUR_FIELDS & body.keys()):
         raise UserError(
-            f"{ours[0]} is not what it may change",
+            f"{taken[0]} is not what it may change",
             where="--extra-body",
             expected="fields beside those of the load",
         )
@@ -85,9 +85,9 @@ def _body(text: str) -> dict[str, Any]:
 
 def _headers(lines: Sequence[str]) -> list[list[str]]:
     headers = [line.partition(":") for line in lines]
-    if ours := sorted({name.lower() for name, _, _ in headers} & _OUR_HEADERS):
+    if taken := sorted({name.lower() for name, _, _ in headers} & _OUR_HEADERS):
         raise UserError(
-            f"{ours[0]} is not what it may change",
+            f"{taken[0]} is not what it may change",
             where="--header",
             expected="headers beside those of a request's frame",
         )

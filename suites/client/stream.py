@@ -339,19 +339,19 @@ def _even_events(
     lines = reading.readlines()
     whole = lines[-2:] == _LAST_LINES
     end = -2 if whole else len(lines)
-    said, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
-    number, lengths = len(parts), {size: _length_of(size) for size in set(said)}
+    size_lines, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
+    number, lengths = len(parts), {size: _length_of(size) for size in set(size_lines)}
     if (
         not (whole or broken_off)
-        or len(said) != len(chunk_ends)
+        or len(size_lines) != len(chunk_ends)
         or empty.count(b"\n") != number
         or chunk_ends.count(_CHUNK_END) != number
-        or list(map(lengths.get, said)) != list(map(len, parts))
+        or list(map(lengths.get, size_lines)) != list(map(len, parts))
     ):
         return None
     # Besides size and event, each with its line end: the empty line, the chunk's end of two bytes.
     taken = {size: len(size) + length + 3 for size, length in lengths.items()}
-    on_the_wire = list(map(taken.__getitem__, said))
+    on_the_wire = list(map(taken.__getitem__, size_lines))
     if len(sizes) > 1 and sizes[0] == start:  # the head came alone
         start, sizes, stamps = 0, sizes[1:], stamps[1:]
     if _one_a_read(on_the_wire, start, sizes):
