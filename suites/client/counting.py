@@ -130,7 +130,8 @@ def count(
         reasoning: those among them that were thoughts, None if it does not say.
     """
     counted = _counted(events, stamps, completion, reasoning)
-    return counted if counted.doubt else replace(counted, doubt=_padded(events, counted))
+    doubt = counted.doubt or _padded(events, counted)
+    return replace(counted, doubt=doubt) if doubt else counted
 
 
 def _counted(
@@ -191,7 +192,8 @@ def _padded(events: Events, counted: Counted) -> str:
     fragments = len(events.shown)
     if counted.silent > _SILENT * counted.tokens and counted.tokens >= _LEAST_WITH_TEXT:
         return f"{counted.silent} of {counted.tokens} tokens counted are events without text"
-    if _UNSEEN_JSON.search(b"".join(events.texts)):
+    every = b"".join(events.texts)
+    if (b"\\u" in every or not every.isascii()) and _UNSEEN_JSON.search(every):
         unseen = sum(map(bool, map(_UNSEEN_JSON.fullmatch, events.texts)))
         if unseen > _PADDED * fragments:
             return f"{unseen} of {fragments} fragments hold nothing that can be seen"

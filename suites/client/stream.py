@@ -37,6 +37,7 @@ _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHT
 # Behind the last event's chunk.
 _CHUNK_END = b"\r\n"
 _LAST_LINES = [b"0\r\n", _CHUNK_END]
+_DATA = b"data:"
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _FIELD = re.compile(rb"[\w.-]*")
 _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
@@ -398,6 +399,8 @@ def _any_events(body: bytes, places: Places, sizes: Sequence[int], stamps: Seque
 
 def _data_of(event: bytes) -> bytes | None:
     """The data of one server-sent event, None for comments, other fields and signs of life."""
+    if event.startswith(_DATA) and not (b"\n" in event or b"\r" in event):
+        return event[len(_DATA) :].strip()
     lines = []
     for line in event.removeprefix(_BYTE_ORDER_MARK).splitlines():
         name, _, value = line.partition(b":")
@@ -419,7 +422,7 @@ def _message(event: bytes, data: bytes) -> dict[str, Any]:
 
 def _json(data: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(data or b"{}")
+        message = json.loads(data.decode("utf-8", "surrogatepass") or "{}")
     except (ValueError, RecursionError):
         raise MalformedError(f"no JSON: {data[:80]!r}") from None
     if not isinstance(message, dict):

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Self, SupportsIndex, cast
 from suites.client.http_body import MalformedError, body_is_complete, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from suites.client.target import Target
 
-__all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
+__all__ = ["Connection", "Exchange", "Spares", "Tape", "connect", "perhaps_endless"]
 
 # How a chunked body ends, with trailers or without. Content can end like this by chance, so a match
 # is then confirmed.
@@ -248,9 +248,7 @@ class Connection(asyncio.Protocol):
         To be called often; each read is weighed once.
         """
         exchange, reads = self._exchange, self._reads
-        if not exchange or not reads:
-            return
-        if len(reads[-1]) < _LARGE_READ and len(reads) < _MANY_READS:
+        if not exchange:
             return
         self._weight += sum(map(len, reads[self._weighed :]))
         self._weighed = len(reads)
@@ -330,6 +328,16 @@ class Connection(asyncio.Protocol):
         self._reads, self._stamps, self._framing = [], [], ""
         self.served += 1
         self._done(self, exchange)
+
+
+def perhaps_endless(running: Mapping[Connection, Exchange]) -> list[Connection]:
+    """Those with answers of large reads, or very many: others cannot have brought too much."""
+    return [
+        connection
+        for connection, exchange in running.items()
+        if (reads := exchange.reads)
+        if len(reads[-1]) >= _LARGE_READ or len(reads) >= _MANY_READS
+    ]
 
 
 async def connect(target: Target, connection: Connection) -> Connection:

@@ -22,11 +22,10 @@ __all__: list[str] = []
 Body = dict[str, Any]
 AnswerTimes = tuple[int, list[tuple[int, int]]]  # sent, then (seen, truly sent) of each token
 
-_ROUNDS = 3  # the first one warms connections and is not counted
 _TRULY_SENT = re.compile(rb'"text":" (\d+)"')
 
 
-async def _httpx(url: str, streams: int, body: Body) -> list[AnswerTimes]:
+async def _httpx(url: str, streams: int, rounds: int, body: Body) -> list[AnswerTimes]:
     import httpx
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
@@ -39,10 +38,10 @@ async def _httpx(url: str, streams: int, body: Body) -> list[AnswerTimes]:
                     seen async for line in response.aiter_lines() if (seen := _seen(line))
                 ]
 
-        return await _rounds(ask, streams)
+        return await _rounds(ask, streams, rounds)
 
 
-async def _aiohttp(url: str, streams: int, body: Body) -> list[AnswerTimes]:
+async def _aiohttp(url: str, streams: int, rounds: int, body: Body) -> list[AnswerTimes]:
     import aiohttp  # type: ignore[import-not-found] # installed by compare, elsewhere
 
     connector = aiohttp.TCPConnector(limit=0)
@@ -59,10 +58,10 @@ async def _aiohttp(url: str, streams: int, body: Body) -> list[AnswerTimes]:
                 ]
                 return sent, tokens
 
-        return await _rounds(ask, streams)
+        return await _rounds(ask, streams, rounds)
 
 
-async def _bare(url: str, streams: int, body: Body) -> list[AnswerTimes]:
+async def _bare(url: str, streams: int, rounds: int, body: Body) -> list[AnswerTimes]:
     parts, content = urlsplit(url), json.dumps(body).encode()
     host, port = parts.hostname or "", parts.port or 80
     head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(content)}"
@@ -84,7 +83,7 @@ async def _bare(url: str, streams: int, body: Body) -> list[AnswerTimes]:
             self.reads.append((time.monotonic_ns(), data))
             if not data.endswith(b"0\r\n\r\n"):
                 return
-            if len(self.rounds) < _ROUNDS:
+            if len(self.rounds) < rounds:
                 self.ask()
             else:
                 self.transport.close()
@@ -107,9 +106,9 @@ def _seen(line: str) -> tuple[int, int] | None:
     return (now, int(message["choices"][0]["text"])) if message["choices"] else None
 
 
-async def _rounds(ask: Any, streams: int) -> list[AnswerTimes]:
+async def _rounds(ask: Any, streams: int, rounds: int) -> list[AnswerTimes]:
     async def stream() -> list[AnswerTimes]:
-        return [await ask() for _ in range(_ROUNDS)][1:]
+        return [await ask() for _ in range(rounds)][1:]
 
     return [
         answer
@@ -137,11 +136,15 @@ def _main() -> None:
     parser.add_argument("--client", choices=list(_CLIENTS), required=True)
     parser.add_argument("--url", required=True)
     parser.add_argument("--streams", type=int, required=True)
+    parser.add_argument(
+        "--rounds", type=int, default=6, help="of requests; the first opens connections"
+    )
     parser.add_argument("--tokens", type=int, default=64)
     options = parser.parse_args()
     body = {"model": "emitter", "prompt": [1] * 16, "max_tokens": options.tokens, "stream": True}
     body["stream_options"] = {"include_usage": True}
-    run = _CLIENTS[options.client](f"{options.url}/v1/completions", options.streams, body)
+    ask = _CLIENTS[options.client]
+    run = ask(f"{options.url}/v1/completions", options.streams, options.rounds, body)
     with asyncio.Runner(loop_factory=_loop_of(options.client)) as runner:
         answers = runner.run(run)
     print(json.dumps({"answers": answers}))

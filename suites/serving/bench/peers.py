@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 TOKENS = 64
-ROUNDS = 3  # requests of each stream
+# Requests of each stream: fewer, and what a client takes to start counts for much of its events.
+ROUNDS = 6
 # For what asks a hub for the model's name, for half a minute.
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
 _INSTALL_LIMIT_S = 1800
@@ -222,7 +223,7 @@ def _naive(name: str) -> Callable[[str, int, Path], list[str]]:
     script = str(Path(__file__).with_name("naive.py"))
 
     def arguments(url: str, streams: int, _: Path) -> list[str]:
-        size = ["--streams", str(streams), "--tokens", str(TOKENS)]
+        size = ["--streams", str(streams), "--rounds", str(ROUNDS), "--tokens", str(TOKENS)]
         return [script, "--client", name, "--url", url, *size]
 
     return arguments

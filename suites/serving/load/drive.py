@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from suites.client.recording import Recording
 from suites.client.request import COUNTED, answer_of
-from suites.client.wire import Exchange
+from suites.client.wire import Exchange, perhaps_endless
 from suites.serving.load.connections import Connections
 
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ class Drive:
             late = [c for c, exchange in running if now - exchange.sent_ns > limit_ns]
             for connection in late:
                 connection.abort("timeout")
-            for connection in list(self._connections.running):
+            for connection in perhaps_endless(self._connections.running):
                 connection.abort_if_endless()
             self._look_at_the_clock(now)
             if self._watch:
