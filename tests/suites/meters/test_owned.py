@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import socketserver
 import struct
 import threading
 import tty
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -207,19 +208,23 @@ def usb_c(*pieces):
     """A serial line whose other end answers each question with the same pieces, one write each."""
     near, far = pty.openpty()
     tty.setraw(far)
+    stopped, stop = os.pipe()
 
     def answer():
-        with suppress(OSError):
-            while os.read(near, 1) == b"\xf0":
+        while stopped not in select.select([near, stopped], [], [])[0]:
+            if os.read(near, 1) == b"\xf0":
                 for piece in pieces:
                     os.write(near, piece)
 
-    threading.Thread(target=answer, daemon=True).start()
+    answering = threading.Thread(target=answer, daemon=True)
+    answering.start()
     try:
         yield os.ttyname(far)
-    finally:
-        os.close(far)
-        os.close(near)
+    finally:  # before its files are closed, whose numbers the next line gets
+        os.write(stop, b"x")
+        answering.join()
+        for file in (far, near, stopped, stop):
+            os.close(file)
 
 
 def measured(model, milliwatts, end):

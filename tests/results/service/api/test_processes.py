@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -56,8 +57,13 @@ class Board:
 
     @property
     def fronts(self):
-        children = psutil.Process(self.server.pid).children()
-        return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        return [*filter(is_front, psutil.Process(self.server.pid).children())]
+
+
+def is_front(child):
+    with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+        return "resource_tracker" not in " ".join(child.cmdline())
+    return False
 
 
 @pytest.fixture(scope="module")
