@@ -191,9 +191,9 @@ def tests(session: nox.Session) -> None:
     """Run the whole test suite; what CI runs (-- -k NAME)."""
     chromium(session)
     scripts = environment(session, "dev", *DEVELOPMENT)
-    # Two processes more than there are cores, as a third of a test's time is waiting for a server
-    # or a browser; four at most, as each starts a browser and a database of its own.
-    processes = str(min(4, (os.cpu_count() or 1) + 2))
+    # One process more than there are cores, as a third of a test's time is waiting for a server or
+    # a browser; four at most, as each starts a browser and a database of its own.
+    processes = str(min(4, (os.cpu_count() or 1) + 1))
     command = (str(scripts / "python"), "-m", "pytest", "-n", processes, "--dist", "worksteal")
     session.run(*command, *session.posargs, external=True)
 
