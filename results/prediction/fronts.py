@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts", "fronts_of", "write"]
+__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts_of", "write"]
 
 # Input and output tokens of a request.
 LOADS = ((1024, 1024), (8192, 1024))
@@ -63,11 +63,6 @@ class Predicted:
 
 # Of a model: load -> chip -> its points, slowest users first.
 LoadFronts = dict[tuple[int, int], dict[str, list[Predicted]]]
-
-
-def fronts() -> Mapping[str, LoadFronts]:
-    """Read what ships, by model."""
-    return {model: fronts_of(model) for model in _packed()}
 
 
 @cache

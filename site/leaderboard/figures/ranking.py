@@ -22,7 +22,6 @@ __all__ = [
     "leading",
     "opens",
     "ranked",
-    "serving",
 ]
 
 # An interactive user reads about 6 tokens/s; MLPerf Inference 5.1's interactive Llama 2 70B
@@ -86,16 +85,11 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def serving(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep what the board opens with: rows under a serving load that have a throughput.
+def opens(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Say which rows the board opens with: those under a serving load that have a throughput.
 
     What another harness measured under one stands there too.
     """
-    return rows[opens(rows)]
-
-
-def opens(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Say which rows the board opens with."""
     return rows["suite"].isin(["serving", ATTESTED]) & rows["throughput"].notna()
 
 
