@@ -20,7 +20,7 @@ from suites.base.printable import printable
 from suites.client.listing import listed, said_of
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
-from suites.client.request import COUNTED, answer_of, read_exchange
+from suites.client.request import READ, answer_of, read_exchange
 from suites.client.vocabulary import WORDS
 from suites.client.wire import Connection, Exchange, Tape, connect
 
@@ -41,8 +41,6 @@ _CACHE_TOKENS = 256
 # of it out when its answer has begun, and tells in an event.
 _NOT_UNDERSTOOD = {400, 422}
 _EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
-# An answer that is read, though not of the length asked for.
-_READ = {"", *COUNTED}
 # Fewer vectors or scores than inputs are not an answer.
 _READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.
@@ -74,7 +72,7 @@ def _check_alike(target: Target) -> None:
     """Let a further address answer as the first one does."""
     note(f"asking {target.address}")
     answer = _ask(target)
-    if answer.failure not in (_READ_POOLED if target.pooled else _READ):
+    if answer.failure not in (_READ_POOLED if target.pooled else READ):
         raise _refusal(target, answer)
 
 
@@ -106,7 +104,7 @@ def _understood(target: Target) -> tuple[Target, Answer]:
     first: Answer | None = None
     for form in _forms(target):
         answer = _ask(form)
-        if answer.failure in (_READ_POOLED if target.pooled else _READ):
+        if answer.failure in (_READ_POOLED if target.pooled else READ):
             if first is not None:
                 refused = "token ids" if form.words is WORDS else "some fields"
                 note(f"it refused {refused} ({_detail_of(first)}); asking without them")
@@ -177,7 +175,7 @@ def _counted(target: Target, answer: Answer) -> tuple[Target, Answer]:
         return target, answer
     counting = replace(target, each_counts=True)
     again = _ask(counting)
-    return (counting, again) if again.failure in _READ and again.counts_each else (target, answer)
+    return (counting, again) if again.failure in READ and again.counts_each else (target, answer)
 
 
 def _counts(answer: Answer) -> str:
@@ -194,7 +192,7 @@ def _cache(target: Target, answer: Answer) -> str:
     times_ms = []
     for _ in range(2):
         request = read_exchange(*_recorded_answer(target, _CACHE_TOKENS, 2, seed))
-        if request.failure not in _READ:
+        if request.failure not in READ:
             return "unknown"
         times_ms.append(request.ttft_ms)
     fresh_ms, again_ms = times_ms

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from suites.client.stream import Answer
     from suites.client.wire import Exchange, Tape
 
-__all__ = ["COUNTED", "Request", "answer_of", "read_exchange", "read_recording"]
+__all__ = ["READ", "Request", "answer_of", "read_exchange", "read_recording"]
 
-# Failures of answers that are read, though not of the length asked for.
-COUNTED = frozenset({"short", "long", "prompt_cut"})
+# What is said of answers that are read: nothing, or that they are not of the length asked for.
+READ = frozenset({"", "short", "long", "prompt_cut"})
 
 # A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
 _UNCUT = 0.98

@@ -10,7 +10,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Protocol
 
 from suites.client.recording import Recording
-from suites.client.request import COUNTED, answer_of
+from suites.client.request import READ, answer_of
 from suites.client.wire import Exchange, perhaps_endless
 from suites.serving.load.connections import Connections
 
@@ -245,7 +245,7 @@ class Drive:
     def _is_no_answer(self, exchange: Exchange) -> bool:
         if sum(exchange.sizes or ()) > self._few_bytes:
             return False
-        return answer_of(self.recording.tape, exchange).failure not in {"", *COUNTED}
+        return answer_of(self.recording.tape, exchange).failure not in READ
 
     def _is_hopeless(self, exchange: Exchange) -> bool:
         long = exchange.refused and exchange.retry_after_s > _LONGEST_REST_S
