@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from suites.base.errors import UserError
+from suites.base.web_address import ascii_host, is_usable, names_somebody
 from suites.client.vocabulary import IDS, PIECE_BYTES, UNIQUE_TOKENS, WORDS, Vocabulary
 
 if TYPE_CHECKING:
@@ -23,10 +24,8 @@ __all__ = [
     "Api",
     "Target",
     "addresses",
-    "is_usable",
     "key_from",
     "least_tokens",
-    "names_somebody",
 ]
 
 Api = Literal["completions", "chat", "responses", "embeddings", "rerank"]
@@ -56,7 +55,6 @@ _MOST_OF_QUERY = 32
 _BETWEEN = re.compile(r", *(?=https?://)")
 # Of a path or a query.
 _AS_GIVEN = "/%:@!$&'()*+,;=~-._?[]{}|"
-_HOST = re.compile(r"(?:\w+:)?(?://)?([^/?#]*)")
 # A path that says its version, such as /api/v3 or /v1beta/openai, is used as it is given.
 _VERSION = re.compile(r"/v\d+[a-z]*\d*(/|$)")
 
@@ -170,7 +168,7 @@ class Target:
 
     @property
     def host(self) -> str:
-        return _ascii(urlsplit(self.url).hostname)
+        return ascii_host(urlsplit(self.url).hostname)
 
     @property
     def address(self) -> str:
@@ -288,22 +286,6 @@ def addresses(text: str) -> list[str]:
     return _BETWEEN.split(text)
 
 
-def is_usable(url: str) -> bool:
-    """Whether this is an address of http or https whose host can be looked up."""
-    try:
-        parts = urlsplit(url)
-        named = parts.scheme in {"http", "https"} and bool(_ascii(parts.hostname))
-        return named and parts.port != 0 and url.isprintable() and " " not in url
-    except ValueError:
-        return False
-
-
-def names_somebody(url: str) -> bool:
-    """Whether a name or a password stands before the host, of an address that need not be one."""
-    host = _HOST.match(url)
-    return host is not None and "@" in host[1]
-
-
 def _check_url(url: str) -> None:
     if names_somebody(url):
         raise UserError(
@@ -318,14 +300,6 @@ def _check_url(url: str) -> None:
             where="endpoint",
             expected="a URL such as http://host:8000",
         )
-
-
-def _ascii(host: str | None) -> str:
-    """A host's name as resolvers and servers take it, "" where it is none."""
-    try:
-        return (host or "").encode("idna").decode()
-    except UnicodeError:
-        return ""
 
 
 @lru_cache

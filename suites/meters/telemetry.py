@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from suites.base.errors import UserError
 from suites.base.printable import printable
+from suites.base.web_address import is_usable, names_somebody
 from suites.meters.base import MeterInfo
 from suites.meters.remote import HttpMeter, open_client, page_of
 
@@ -132,12 +132,7 @@ def _meters(address: str, prefix: str) -> Iterator[HttpMeter]:
 
 
 def _checked(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or not address.isprintable():
+    if names_somebody(address) or not is_usable(address):
         raise UserError(
             "no usable address",
             where="--telemetry",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import CellSpec
+from suites.base.web_address import is_usable, names_somebody
 from suites.client.speculation import of_case
 from suites.client.subject import start_s, subject_spec
-from suites.client.target import POOLED, is_usable, least_tokens, names_somebody
+from suites.client.target import POOLED, least_tokens
 from suites.serving.given import limit, listed, whole
 from suites.serving.points import points_of
 from suites.serving.questions import at_rest, hidden_share, room_of
