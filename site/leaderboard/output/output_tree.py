@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from leaderboard.read.foreign import listed
 from suites.base import files
 from suites.base.errors import CheckError, UserError
 
@@ -203,27 +203,18 @@ def _fresh(path: Path) -> BinaryIO:
 
 
 def _files(root: Path) -> set[str]:
-    """List the plain files below a folder by their paths in it, without a look at each.
+    """List the plain files below a folder by their paths in it.
 
     Raises:
-        UserError: a folder is a link: what is written there would go elsewhere.
+        UserError: a folder cannot be read, or is a link: what is written there would go elsewhere.
     """
-    plain: set[str] = set()
-    left = [""]
-    while left:
-        inside = left.pop()
-        with os.scandir(f"{root}/{inside}") as entries:
-            for entry in entries:
-                path = f"{inside}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    left.append(f"{path}/")
-                elif entry.is_file(follow_symlinks=False):
-                    plain.add(path)
-                elif entry.is_dir():
-                    raise UserError(
-                        "is a link to a folder",
-                        where=str(root / path),
-                        expected="a site as this command built it",
-                        remedy="remove the link, or name another folder with --out",
-                    )
-    return plain
+    plain, odd = listed(root.resolve())
+    for path, why in odd.items():
+        if (root / path).is_dir():
+            raise UserError(
+                "is a link to a folder" if (root / path).is_symlink() else why,
+                where=str(root / path),
+                expected="a site as this command built it",
+                remedy="remove the link, or name another folder with --out",
+            )
+    return set(plain)
