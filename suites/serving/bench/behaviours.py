@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["BEHAVIOURS", "INPUT_TOKENS", "STEP_MS", "TOKENS", "ScriptedAnswer"]
 
@@ -92,8 +92,20 @@ def _usage(tokens: Any = TOKENS, *, prompt: Any = INPUT_TOKENS, **details: Any) 
     return _event({"id": "chatcmpl-1", "choices": [], "usage": counted})
 
 
+def _each_as(
+    of: Callable[[int], dict[str, Any]], tokens: Iterable[int] = range(TOKENS)
+) -> TimedEvents:
+    """An event a token, at its time."""
+    return [(_at(n), [_delta(of(n))]) for n in tokens]
+
+
 def _each(kind: str = "content", tokens: Iterable[int] = range(TOKENS)) -> TimedEvents:
-    return [(_at(n), [_delta({kind: _word(n)})]) for n in tokens]
+    return _each_as(lambda n: {kind: _word(n)}, tokens)
+
+
+def _thinking(of: Callable[[int], dict[str, Any]]) -> TimedEvents:
+    """Thoughts of a hundred tokens, whatever their name, and the answer."""
+    return _ended([*_each_as(of, range(100)), *_each(tokens=_FINAL_STRETCH)], _usage())
 
 
 def _merged(sizes: Sequence[int], *, counting: bool = False) -> TimedEvents:
@@ -426,26 +438,14 @@ _TEXTS = (
         "quotes the end of a stream in its text",
         _ended([(_at(n), [_say("data: [DONE]\n\n0\r\n\r\n")]) for n in range(TOKENS)], _usage()),
     ),
-    _right("calls a tool", _ended([(_at(n), [_delta(_tool(n))]) for n in range(TOKENS)], _usage())),
+    _right("calls a tool", _ended(_each_as(_tool), _usage())),
     _right(
         "calls a tool between its words",
-        _ended(
-            [
-                (_at(n), [_delta(_tool(n) if n % 2 else {"content": _word(n)})])
-                for n in range(TOKENS)
-            ],
-            _usage(),
-        ),
+        _ended(_each_as(lambda n: _tool(n) if n % 2 else {"content": _word(n)}), _usage()),
     ),
     _right(
         "sends its content in parts",
-        _ended(
-            [
-                (_at(n), [_delta({"content": [{"type": "text", "text": _word(n)}]})])
-                for n in range(TOKENS)
-            ],
-            _usage(),
-        ),
+        _ended(_each_as(lambda n: {"content": [{"type": "text", "text": _word(n)}]}), _usage()),
     ),
     _right(
         "says in its first event who it is, and the end of the sequence as a reason",
@@ -490,32 +490,22 @@ _TEXTS = (
     _right("refuses in words of its own field", _ended(_each("refusal"), _usage())),
     _right(
         "thinks aloud as `reasoning_content`",
-        _ended([*_each("reasoning_content", range(100)), *_each(tokens=_FINAL_STRETCH)], _usage()),
+        _thinking(lambda n: {"reasoning_content": _word(n)}),
         ttfo_ms=_at(100),
     ),
     _right(
         "thinks aloud as `reasoning`",
-        _ended([*_each("reasoning", range(100)), *_each(tokens=_FINAL_STRETCH)], _usage()),
+        _thinking(lambda n: {"reasoning": _word(n)}),
         ttfo_ms=_at(100),
     ),
     _right(
         "thinks aloud as `thinking`",
-        _ended([*_each("thinking", range(100)), *_each(tokens=_FINAL_STRETCH)], _usage()),
+        _thinking(lambda n: {"thinking": _word(n)}),
         ttfo_ms=_at(100),
     ),
     _right(
         "thinks aloud under one name after another",
-        _ended(
-            [
-                (
-                    _at(n),
-                    [_delta({("reasoning", "reasoning_content", "thinking")[n % 3]: _word(n)})],
-                )
-                for n in range(100)
-            ]
-            + _each(tokens=_FINAL_STRETCH),
-            _usage(),
-        ),
+        _thinking(lambda n: {("reasoning", "reasoning_content", "thinking")[n % 3]: _word(n)}),
         ttfo_ms=_at(100),
     ),
     _right(
@@ -533,26 +523,12 @@ _TEXTS = (
     ),
     _right(
         "thinks aloud under two names at once",
-        _ended(
-            [
-                (_at(n), [_delta({"reasoning": _word(n), "reasoning_content": _word(n)})])
-                for n in range(100)
-            ]
-            + _each(tokens=_FINAL_STRETCH),
-            _usage(),
-        ),
+        _thinking(lambda n: {"reasoning": _word(n), "reasoning_content": _word(n)}),
         ttfo_ms=_at(100),
     ),
     _right(
         "thinks aloud in parts of a content",
-        _ended(
-            [
-                (_at(n), [_delta({"content": [{"type": "thinking", "thinking": _word(n)}]})])
-                for n in range(100)
-            ]
-            + _each(tokens=_FINAL_STRETCH),
-            _usage(),
-        ),
+        _thinking(lambda n: {"content": [{"type": "thinking", "thinking": _word(n)}]}),
         ttfo_ms=_at(100),
     ),
     _void(
