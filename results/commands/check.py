@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from suites.base.labels import MOST_CHIPS
+
 if TYPE_CHECKING:
     from results.archive.inspection import Inspected
 
@@ -28,7 +30,7 @@ def check(
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option(min=1, max=1_000_000, help="How many chips, where a file does not say."),
+        typer.Option(min=1, max=MOST_CHIPS, help="How many chips, where a file does not say."),
     ] = None,
     model: Annotated[
         str | None,

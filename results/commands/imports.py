@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from suites.base.labels import MOST_CHIPS
+
 if TYPE_CHECKING:
     from results.reported import ReportedFile
     from suites.base.errors import UserError
@@ -31,7 +33,7 @@ def import_(
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option(min=1, max=1_000_000, help="How many chips, in place of what the file says."),
+        typer.Option(min=1, max=MOST_CHIPS, help="How many chips, in place of what the file says."),
     ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Machine-readable, on stdout: a list, one entry a file.")

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from results.statement.statement import Count, Measurement, Name, Sha256, StatedLabel, Text
 from suites.base import files as plain_files
 from suites.base.errors import UserError
+from suites.base.labels import MOST_CHIPS
 from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class ReportedChip(StrictModel):
 
     name: Name
     catalog_id: Name | None
-    count: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    count: Annotated[int, Field(ge=1, le=MOST_CHIPS)] | None
 
 
 class ReportedMeasurement(Measurement):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from suites.base.labels import MOST_CHIPS
 from suites.base.strict_model import StrictModel
 
 __all__ = [
@@ -114,7 +115,7 @@ class Chip(StrictModel):
     catalog_id: Name | None
     name: Name
     kind: Literal["cpu", "gpu", "npu", "other"]
-    count: Annotated[int, Field(ge=1, le=1_000_000)]
+    count: Annotated[int, Field(ge=1, le=MOST_CHIPS)]
     features: Annotated[list[Name], Field(max_length=256, default_factory=list)]
     memory_bytes: Count | None = None
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from suites.base.labels import MOST_CHIPS
+
 if TYPE_CHECKING:
     from runners.measure.attest import Attested
     from suites.base.terminal import Terminal
@@ -29,7 +31,7 @@ def attest(
         ),
     ] = None,
     count: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000, help="How many chips worked.")
+        int | None, typer.Option(min=1, max=MOST_CHIPS, help="How many chips worked.")
     ] = None,
     model: Annotated[
         str | None,

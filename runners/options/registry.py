@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from results.economy.money_options import MONEY_OPTIONS
 from suites.base.errors import UserError
+from suites.base.labels import MOST_CHIPS
 from suites.base.parameters import with_parameters
 from suites.client.vocabulary import MOST_TOKENS
 
@@ -392,7 +393,7 @@ OPTIONS: tuple[RunOption, ...] = (
         suites=_ENGINES,
     ),
     RunOption(
-        name="chips", help="How many of them.", kind=int, least=1, most=1_000_000, suites=_ENGINES
+        name="chips", help="How many of them.", kind=int, least=1, most=MOST_CHIPS, suites=_ENGINES
     ),
     RunOption(
         name="prefill_pool",

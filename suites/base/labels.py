@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LABELS", "LabelType", "page", "table"]
+__all__ = ["LABELS", "MOST_CHIPS", "LabelType", "page", "table"]
 
 # Longest context any model of the catalogue states, with room for ten times more.
 _MOST_TOKENS = 100_000_000
 # No machine of today holds more requests or runs more processes; above, products lose meaning.
 _MOST_AT_ONCE = 10_000_000
+# Of one machine, as results state it and options take it; a label may say more, as it always could.
+MOST_CHIPS = 1_000_000
 # Beyond this JavaScript readers lose digits (ECMA-262, Number.MAX_SAFE_INTEGER).
 _MOST_COUNT = 2**53 - 1
 # As `results` draws them: products of two such figures stay finite.
