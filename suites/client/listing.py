@@ -15,6 +15,8 @@ __all__ = ["listed", "said_of"]
 
 _LIMIT_S = 5.0
 _MOST, _SHOWN = 10_000, 5
+# What an answer that is no list of models raises.
+_UNREADABLE = (ValueError, LookupError, TypeError, RecursionError)
 
 
 def listed(target: Target) -> tuple[str, ...]:
@@ -29,10 +31,7 @@ def listed(target: Target) -> tuple[str, ...]:
             answer = client.get(target.listing, headers=[*target.own_headers])
             models = answer.json()["data"] if answer.status_code == 200 else []
             names = [model["id"] for model in models[:_MOST]]
-        except (
-            *(httpx.HTTPError, httpx.InvalidURL),
-            *(ValueError, LookupError, TypeError, RecursionError),
-        ):
+        except (httpx.HTTPError, httpx.InvalidURL, *_UNREADABLE):
             return ()
     return tuple(name for name in names if isinstance(name, str))
 

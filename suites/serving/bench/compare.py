@@ -119,9 +119,9 @@ def _run(client: Client, python: str, streams: int, *, cores: tuple[int, int]) -
             command = [python, *client.arguments(emitter.url, streams, folder)]
             started_ns = monotonic_ns()
             pinned = ["taskset", "-c", str(cores[0]), *command]
-            stolen_s = -_stolen_s(cores[0])
+            stolen_before_s = _stolen_s(cores[0])
             ended = _watched(pinned, folder, client.environment)
-            stolen_s += _stolen_s(cores[0])
+            stolen_s = _stolen_s(cores[0]) - stolen_before_s
         if ended.problem:
             return Comparison(client=client.name, streams=streams, problem=ended.problem[:200])
         try:
