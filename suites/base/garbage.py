@@ -13,7 +13,7 @@ __all__ = ["look_rarely", "rarely"]
 
 # Objects made between two looks at the young ones; then young and middling looks between two of
 # the next. Never to look would keep what refers to itself.
-_RARELY = (200_000, 20, 20)
+_RARELY = (500_000, 20, 20)
 
 
 def look_rarely() -> None:

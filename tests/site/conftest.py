@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import threading
 from asyncio import events
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache, partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -340,11 +339,7 @@ def quick_build(begun: Callable[..., Path]) -> Build:
     """
 
     def run(folders: Sequence[Path], out: Path, **more: Any) -> BuildReport:
-        report = small_build(folders, begun(out), **more)
-        for place, *_ in os.walk(out / "logs", topdown=False):
-            with suppress(OSError):  # it holds a file
-                Path(place).rmdir()  # the one result's log left its folders
-        return report
+        return small_build(folders, begun(out), **more)
 
     return run
 

@@ -145,7 +145,7 @@ def test_a_limit_is_kept_by_a_tail_and_its_bound_never_by_the_median(
     tail: dict[str, float], *, holds: bool
 ):
     rows = ranked(ROW | LATE | tail)
-    assert (ranking.answers(rows, "en").cheapest is not None) is holds
+    assert (ranking.answers(rows).cheapest is not None) is holds
 
 
 def test_a_reported_latency_shows_its_p99_beside_the_median():

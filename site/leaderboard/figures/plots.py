@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import figure
 from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 from leaderboard.figures.figures import LEAST, MOST
-from leaderboard.figures.rows import shown
+from leaderboard.figures.rows import as_shown, records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     from markupsafe import Markup
@@ -20,50 +21,75 @@ if TYPE_CHECKING:
     from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
 
-__all__ = ["DRAWN", "curve", "measured", "pareto", "roofline"]
+__all__ = ["Curve", "curve", "curves", "measured", "pareto", "roofline"]
 
 # What a curve reads of rows before it knows which it draws.
-DRAWN = (
-    *("ranks", "suite"),
-    *("digest", "interactivity", "throughput", "chips", "conditions"),
-)
+_CHOSEN_BY = ["model_id", "digest", "interactivity", "throughput", "chips", "conditions"]
 # More series than colours and shapes cannot be told apart; the table has them all.
 _MAX_SERIES = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What a chart of throughput against interactivity shows.
+
+    Attributes:
+        runs: digests of the runs, the one with the highest throughput per chip first.
+        rows: records of their rows, as they stand on the board.
+        front: what no measured point beats in both, (tokens/s per user, tokens/s per chip); rows
+            under conditions of their own bound none.
+    """
+
+    runs: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+    front: Sequence[tuple[float, float]]
+
+
+def curves(rows: pd.DataFrame) -> dict[str, Curve]:
+    """Choose what the chart of each model shows, by the model's id."""
+    # A row has a hundred columns: whole ones are taken of the runs that are drawn.
+    points = rows.loc[is_measured(rows), _CHOSEN_BY]
+    points = points.assign(per_chip=points["throughput"] / points["chips"])
+    best = points.sort_values(["per_chip", "digest"], ascending=[False, True])
+    best = best.drop_duplicates(["model_id", "digest"]).groupby("model_id").head(_MAX_SERIES)
+    runs = _by_model(best[["model_id", "digest"]])
+    plain = points.loc[points["conditions"] == "", ["model_id", "interactivity", "per_chip"]]
+    fronts = _by_model(plain)
+    of_runs = set(map(tuple, best[["model_id", "digest"]].to_numpy().tolist()))
+    pairs = zip(points["model_id"].tolist(), points["digest"].tolist(), strict=True)
+    drawn: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in records(rows.loc[points.index[[pair in of_runs for pair in pairs]]]):
+        drawn[row["model_id"]].append(row)
+    return {
+        model: Curve([digest for (digest,) in own], drawn[model], pareto(fronts.get(model, [])))
+        for model, own in runs.items()
+    }
+
+
+def _by_model(rows: pd.DataFrame) -> Mapping[str, list[tuple[Any, ...]]]:
+    """Gather what all columns but the first say, by the first."""
+    own: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for model, *told in rows.itertuples(index=False, name=None):
+        own[model].append(tuple(told))
+    return own
+
+
 def curve(
-    _: Words,
-    rows: pd.DataFrame,
-    root: str,
-    pen: Callable[[Chart], Markup] = draw,
-    *,
-    of: pd.DataFrame | None = None,
-) -> tuple[Markup, list[PageRow]] | None:
+    _: Words, chosen: Curve, root: str, pen: Callable[[Chart], Markup] = draw
+) -> tuple[Markup, list[PageRow]]:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
-    dashed line is the Pareto front: no measured point is better in both; rows under conditions of
-    their own bound none.
+    dashed line is the Pareto front.
 
     Args:
-        rows: with the columns `DRAWN`.
         pen: draws, as `chart.draw` does.
-        of: has the same rows with all columns, where they have not.
 
     Returns:
-        The chart and the rows whose points it shows; None where nothing was measured.
+        The chart and the rows whose points it shows.
     """
-    told = is_measured(rows)
-    # A row has a hundred columns: whole ones are taken of the runs that are drawn.
-    points = rows.loc[told, list(DRAWN)]
-    if not len(points):
-        return None
-    per_chip = points["throughput"] / points["chips"]
-    best = points[["digest"]].assign(best=per_chip)
-    best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
-    runs: dict[str, list[PageRow]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
-    places = rows.index[told & rows["digest"].isin(runs)]
-    drawn = shown((rows if of is None else of).loc[places], _.lang)
+    runs: dict[str, list[PageRow]] = {digest: [] for digest in chosen.runs}
+    drawn = [as_shown(row, _.lang) for row in chosen.rows]
     for row in drawn:
         runs[row.digest].append(row)
     series = [
@@ -74,8 +100,6 @@ def curve(
         )
         for digest, own in runs.items()
     ]
-    plain = points["conditions"] == ""
-    front = pareto(list(zip(points["interactivity"][plain], per_chip[plain], strict=True)))
     # A processor is one chip, whatever part of it was measured.
     of_cores = any(row.cores for row in drawn)
     chart = Chart(
@@ -87,7 +111,7 @@ def curve(
             else _("output tokens/s per chip")
         ),
         series=series,
-        lines=[("front", front)] if len(front) > 1 else [],
+        lines=[("front", chosen.front)] if len(chosen.front) > 1 else [],
     )
     return pen(chart), drawn
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from leaderboard.figures.rows import RANKING, shown
+from leaderboard.figures.rows import RANKING, records
 from leaderboard.figures.standing import with_standing
 from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
-    from leaderboard.figures.rows import PageRow
+    import pandas as pd
 
 __all__ = [
     "INTERACTIVE_TPOT_MS",
@@ -34,15 +34,17 @@ INTERACTIVE_TPOT_MS = 100.0
 
 # Rows that are the same work stand together.
 _WORK = ("model_id", "shape", "random")
+# What tells which rows compare: a row has a hundred columns, and whole ones are taken last.
+_HEAD = [*_WORK, "chip_id", "proven"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The best row of each question, None where nothing was measured."""
+    """The best row of each question, as `rows.records` has it; None where nothing was measured."""
 
-    cheapest: PageRow | None
-    most_tokens_per_joule: PageRow | None
-    nearest_to_one_fen: PageRow | None
+    cheapest: Mapping[str, Any] | None
+    most_tokens_per_joule: Mapping[str, Any] | None
+    nearest_to_one_fen: Mapping[str, Any] | None
 
 
 def ranked(rows: pd.DataFrame) -> pd.DataFrame:
@@ -93,17 +95,18 @@ def opens(rows: pd.DataFrame) -> pd.Series[bool]:
     return rows["suite"].isin(["serving", ATTESTED]) & rows["throughput"].notna()
 
 
-def answers(rows: pd.DataFrame, lang: str) -> Answers:
+def answers(rows: pd.DataFrame) -> Answers:
     """Find the overview's three answers among ranked rows."""
     # A decode-only window leaves the prompts' share of the cost out: it may not win.
     priced = rows["ranks"] & (rows["suite"] == "serving") & rows["rent_cny"].notna()
     metered = rows["ranks"] & (rows["energy_method"] == "measured") & (rows["energy"] > 0)
     ttft, tpot = _tail(rows, "ttft"), _tail(rows, "tpot")
     interactive = priced & (ttft <= INTERACTIVE_TTFT_MS) & (tpot <= INTERACTIVE_TPOT_MS)
+    heads = rows[[*_HEAD, "rent_cny", "energy"]]
     return Answers(
-        cheapest=_least(rows[interactive], "rent_cny", lang),
-        most_tokens_per_joule=_least(rows[metered], "energy", lang),
-        nearest_to_one_fen=_least(rows[priced], "rent_cny", lang),
+        cheapest=_least(rows, heads[interactive], "rent_cny"),
+        most_tokens_per_joule=_least(rows, heads[metered], "energy"),
+        nearest_to_one_fen=_least(rows, heads[priced], "rent_cny"),
     )
 
 
@@ -120,13 +123,13 @@ def _tail(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
 
 def leading(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the best row of each chip, of the model and load it was measured under most."""
-    of_chip = rows[rows["ranks"]].groupby("chip_id")
+    of_chip = rows.loc[rows["ranks"], _HEAD].groupby("chip_id")
     return rows.loc[[_comparable(own).index[0] for _, own in of_chip]]
 
 
-def _least(rows: pd.DataFrame, column: str, lang: str) -> PageRow | None:
-    values = _comparable(rows)[column]
-    return shown(rows.loc[[values.idxmin()]], lang)[0] if len(values) else None
+def _least(rows: pd.DataFrame, heads: pd.DataFrame, column: str) -> Mapping[str, Any] | None:
+    values = _comparable(heads)[column]
+    return records(rows.loc[[values.idxmin()]])[0] if len(values) else None
 
 
 def _comparable(rows: pd.DataFrame) -> pd.DataFrame:

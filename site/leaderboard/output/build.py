@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from leaderboard.base.workers import Workers
-from leaderboard.figures import ranking
 from leaderboard.figures.rows import address, as_shown, shown
 from leaderboard.figures.tables import MONEY, SCHEMA, Beside
 from leaderboard.output import (
@@ -37,7 +36,6 @@ from results.economy.own_prices import Own, own_prices
 from suites import models
 from suites.base import user_folders
 from suites.base.errors import UserError
-from suites.base.garbage import rarely
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,8 +79,7 @@ def build_all(
         UserError, CheckError: as `build`.
     """
     sheet = _sheet(price_sheet, moment)
-    # Looking for garbage was a sixth of a build.
-    with rarely(), Workers() as workers:
+    with Workers() as workers:
         archive = archives.read(results, sheet, workers, policy, moment, clock=clock)
         # Neither the files of others nor scores have a place in the log.
         others_results = reported.read([] if moment else [*results, *others], sheet)
@@ -225,11 +222,13 @@ def _put_beside(tree: Tree, own: _Language, content: Content) -> None:
         made_of = f"{content.stamp} {content.made_of_model_page(model)}"
         path = f"{prefix}models/{model}/front.json"
         tree.make(path, made_of, partial(_points, words, content, model))
-    made_of = f"{content.stamp} {content.made_of_all}"
+    made_of = f"{content.stamp} {content.made_of_points}"
     tree.make(f"{prefix}best.json", made_of, partial(_known, words, content))
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
-    tree.put(f"{prefix}search.json", search_index.as_file(words, content, own.listed, own.rendered))
+    found = (content, own.listed, own.rendered)
+    index = partial(search_index.as_file, words, *found)
+    tree.make(f"{prefix}search.json", search_index.made_of(*found), index)
 
 
 def _points(words: Words, content: Content, model: str) -> str:
@@ -254,7 +253,7 @@ def _put_documents(
 
 def _put_board(tree: Tree, content: Content) -> None:
     tree.put("data/board/index.json", board.index(content.rated, content.models))
-    made_of = f"{content.stamp} {content.made_of_all}"
+    made_of = f"{content.stamp} {content.made_of_points}"
     english = Words.load("en")
     tree.make("data/board/best.json", made_of, partial(_cells, english, content))
     # Only the rows of a model that changed are taken out.
@@ -265,7 +264,7 @@ def _put_board(tree: Tree, content: Content) -> None:
             made = board.shard(content.rated.iloc[places])
             for path, data in zip((columns, digests), made, strict=True):
                 tree.put(path, data, made_of)
-    for row in shown(ranking.leading(content.rated)):
+    for row in shown(content.leading):
         tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
     _put_row_badges(tree, content)
     for chip in content.curved:

@@ -22,6 +22,7 @@ from leaderboard.output.output_tree import Tree, built_below
 from leaderboard.pages import past
 from suites.base import user_folders
 from suites.base.errors import UserError
+from suites.base.garbage import rarely
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 
+@rarely()  # looking for garbage was a fifth of a build
 def build(
     results: Sequence[Path],
     out: Path,

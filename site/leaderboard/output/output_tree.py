@@ -140,6 +140,7 @@ class Tree:
         # A list that came with a stranger's folder names what it likes: nothing outside goes.
         for path in (self._before.keys() - self._now.keys()) & self._present:
             (self.root / path).unlink(missing_ok=True)
+            self._prune(path)
         if self.changed or self._now != self._before:
             self._replace(_MANIFEST, json.dumps(self._now, sort_keys=True).encode())
         (self.root / _BEGUN).unlink(missing_ok=True)
@@ -153,6 +154,14 @@ class Tree:
         if not self._before.keys() <= self._present:
             return ""
         return hashlib.sha256((self.root / _MANIFEST).read_bytes()).hexdigest()
+
+    def _prune(self, path: str) -> None:
+        """Remove the folders that a removed file leaves empty."""
+        while path := path.rpartition("/")[0]:
+            try:
+                (self.root / path).rmdir()
+            except OSError:  # something stands there
+                return
 
     def _stands(self, path: str, digest: str) -> bool:
         return path in self._present and self._before.get(path, [""])[0] == digest

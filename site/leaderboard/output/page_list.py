@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -52,13 +53,15 @@ from results.statement.statement_v2 import ATTESTED
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from leaderboard.figures.figures import BoardPoint, Result
     from leaderboard.figures.front import ConfigurationPoint
+    from leaderboard.figures.plots import Curve
+    from leaderboard.figures.ranking import Answers
     from leaderboard.output.timelines import TimelinePicture
     from leaderboard.pages.answers import Relative
     from leaderboard.pages.best import BoardRow
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
     from leaderboard.read.front_points import Points
+    from leaderboard.read.registered import Registered
     from leaderboard.read.reported import Reported
     from leaderboard.words import Words
     from results.catalog import PriceSheet
@@ -101,6 +105,8 @@ _FORMATS = {
     "parquet": "application/vnd.apache.parquet",
 }
 # What lists of results need of each.
+_PLACE = ["digest", "suite", "case"]
+_SIGNED = frozenset({"measured", "attested"})
 _HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
 
 
@@ -149,7 +155,6 @@ class Content:
         self.models: Mapping[str, ModelView] = models.views(self.rows)
         self.of_chip = Groups(self.rows, "chip_id")
         self.of_model = Groups(self.rows, "model_id")
-        self.drawn_of_model = Groups(self.rows[[*plots.DRAWN, "model_id"]], "model_id")
 
     @cached_property
     def sheets(self) -> list[PriceSheet]:
@@ -180,6 +185,22 @@ class Content:
         return self.rows[ranking.opens(self.rows) & of_model]
 
     @cached_property
+    def answers(self) -> Answers:
+        """The rows that answer the overview's three questions."""
+        return ranking.answers(self.rows)
+
+    @cached_property
+    def leading(self) -> pd.DataFrame:
+        """The best row of each chip."""
+        return ranking.leading(self.rated)
+
+    @cached_property
+    def curves(self) -> Mapping[str, Curve]:
+        """What the curve of each model shows, of those that have one."""
+        curves = plots.curves(self.rows)
+        return {model: curves[model] for model in self.models if model in curves}
+
+    @cached_property
     def curved(self) -> Mapping[str, pd.DataFrame]:
         """The rows of each chip whose curve was measured."""
         return Groups(plots.measured(self.rows), "chip_id")
@@ -187,7 +208,7 @@ class Content:
     @cached_property
     def badged(self) -> frozenset[str]:
         """Chips with a row that ranks, and so with a badge."""
-        return frozenset(ranking.leading(self.rated)["chip_id"])
+        return frozenset(self.leading["chip_id"])
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -417,11 +438,43 @@ class Content:
         """Identify what a model's page shows: its results, and what others report."""
         return f"{self.made_of_model.get(model, '')} {self.reported.made_of}"
 
+    def made_of_rows(self, rows: Iterable[Mapping[str, Any]]) -> str:
+        """Identify what a page shows of some rows, given as records or parts of them."""
+        heads = ((self._known[row["digest"]], row["suite"], row["case"]) for row in rows)
+        return _digest(*chain.from_iterable(heads))
+
     @cached_property
-    def made_of_all(self) -> str:
-        """Identify all results, signed and reported."""
-        signed = " ".join(f"{chip} {made_of}" for chip, made_of in self.made_of_chip.items())
-        return hashlib.sha256(f"{signed} {self.reported.made_of}".encode()).hexdigest()
+    def made_of_overview(self) -> str:
+        """Identify what the front page shows."""
+        best = (row for row in astuple(self.answers) if row)
+        latest = records(self.latest[_PLACE])
+        samples = (f"{self.samples_of(row['digest'])}" for row in latest)
+        return _digest(self.made_of_points, self.made_of_rows([*best, *latest]), *samples)
+
+    @cached_property
+    def made_of_curves(self) -> str:
+        """Identify what the curves show."""
+        return _digest(
+            *(
+                f"{self.models[model].name} {curve.front} {self.made_of_rows(curve.rows)}"
+                for model, curve in self.curves.items()
+            )
+        )
+
+    @cached_property
+    def made_of_points(self) -> str:
+        """Identify what is known of models, loads and chips, and what the models are called."""
+        # What others report and what is predicted has an identity of its own.
+        signed = (
+            (model, [point for point in own if point.kind in _SIGNED])
+            for model, own in self.points.shown.items()
+        )
+        return _digest(self.reported.made_of, repr([*signed]), repr(self.model_names))
+
+    @cached_property
+    def made_of_evidence(self) -> str:
+        """Identify what claims are set beside."""
+        return _digest(repr(self.evidence))
 
     def _made_of_each(self, column: str) -> dict[str, str]:
         results: defaultdict[str, set[str]] = defaultdict(set)
@@ -452,6 +505,10 @@ class Content:
         }
 
 
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def _with_pages(rows: pd.DataFrame) -> pd.DataFrame:
     """Leave rows their pages while there are not too many, those of the newest results first."""
     if (rows["page"] != "").sum() <= _ROW_PAGES:
@@ -472,11 +529,12 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         url="",
         title="What a million tokens really cost",
         context=lambda: {
-            "answers": overview.answers(_, content.rows),
+            "answers": overview.answers(_, content.answers),
             "questions": list(_questions(_, content)),
             **_best(_, content),
             "latest": shown(content.latest, _.lang),
         },
+        made_of=content.made_of_overview,
     )
     yield Page(
         template="leaderboard",
@@ -489,6 +547,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "columns": board.columns(_),
             "words": board.words(_),
         },
+        made_of=f"{len(first)} {content.made_of_rows(records(first[_PLACE][:_STATIC_ROWS]))}",
     )
     yield Page(
         template="chips",
@@ -532,6 +591,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         url="curves/",
         title="Curves",
         context=lambda: {"curves": _curves(_, content)},
+        made_of=content.made_of_curves,
     )
     yield Page(
         template="cost",
@@ -562,6 +622,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "lines": history.lines(content.history, _.lang),
             "verdicts": _verdicts(_),
         },
+        made_of=content.made_of_rows(records(content.history[_PLACE])),
     )
     yield Page(
         template="forecasts",
@@ -647,10 +708,10 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
 def _rows(_: Words, content: Content) -> Iterator[Page]:
     """Yield a page of each row, those of one result together."""
     load = "load_zh" if _.lang == "zh" else "load"
-    names = content.rows[["page", "chip", "model", load]].to_numpy().tolist()
     for digest, places in content.paged.items():
         for place in places:
-            page, *about = names[place]
+            row = content.records[place]
+            page, *about = (row[name] for name in ("page", "chip", "model", load))
             yield Page(
                 template="row",
                 url=address(digest, page),
@@ -740,7 +801,7 @@ def _fen(_: Words, content: Content) -> Iterator[Page]:
         title="One fen",
         about="How far every chip is from a million tokens for one fen, and what makers claim.",
         context=lambda: fen.context(_, content.evidence, sheet, content.claims),
-        made_of=content.made_of_all,
+        made_of=content.made_of_evidence,
     )
     # Titles alone are needed where no page is made again.
     for view in content.claims:
@@ -749,7 +810,7 @@ def _fen(_: Words, content: Content) -> Iterator[Page]:
             url=f"claims/{view.claim.id}/",
             title=_("Claim: {who}", who=view.claim.who_zh if _.lang == "zh" else view.claim.who),
             context=partial(_claim, sheet, view),
-            made_of=content.made_of_all,
+            made_of=content.made_of_evidence,
         )
 
 
@@ -801,7 +862,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "badged": chip.id in content.badged,
         "kernels": kernels,
         "results": runs.results,
-        "owner_of": partial(_owner, content),
+        "owner_of": partial(_owner, content.archive.registered, content.owners),
         "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
         "lines": history.lines(runs.history, _.lang) if len(rows) else [],
@@ -817,6 +878,7 @@ def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     unknown = chip.id not in content.shown_of
     curved = content.curved.get(chip.id)
     own = None if curved is None else embeds.of_one_model(curved)
+    [curve] = [None] if own is None else plots.curves(own).values()
     return {
         "answers": answers.answers(
             _, content.points.of_chip(chip.id), sheet.default_class if sheet else ""
@@ -828,7 +890,7 @@ def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         if unknown and chip.entry and sheet
         else [],
         "claims": content.claims_of(chip.id),
-        "curve": own is not None and plots.curve(_, own, "../../"),
+        "curve": curve and plots.curve(_, curve, "../../"),
         "curve_model": "" if own is None else own.iloc[0]["model"],
     }
 
@@ -881,11 +943,13 @@ def _tables(_: Words, rows: pd.DataFrame, most: int = _STATIC_ROWS) -> dict[str,
 def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
     drawn = [
-        {"model": model, "chart": curve[0], "rows": curve[1]}
-        for model in _measured(content)
-        if (curve := plots.curve(_, content.drawn_of_model[model.id], "../", of=content.rows))
+        (content.models[model], *plots.curve(_, curve, "../"))
+        for model, curve in content.curves.items()
     ]
-    return sorted(drawn, key=lambda item: -len(item["rows"]))
+    return [
+        {"model": model, "chart": chart, "rows": rows}
+        for model, chart, rows in sorted(drawn, key=lambda own: -len(own[2]))
+    ]
 
 
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
@@ -947,7 +1011,7 @@ def _runners(content: Content) -> list[dict[str, Any]]:
             "tier": content.archive.sources[own["digest"].iloc[0]].standing.tier,
             "results": len(own),
             "keyid": keyid,
-            "owner": _owner(content, str(keyid)),
+            "owner": _owner(content.archive.registered, content.owners, str(keyid)),
             "last": own["finished_at"].iloc[0][:10],
         }
         for keyid, own in groups
@@ -955,7 +1019,9 @@ def _runners(content: Content) -> list[dict[str, Any]]:
     return sorted(runners, key=lambda runner: -runner["results"])
 
 
-def _owner(content: Content, keyid: str) -> OwnerView | None:
+def _owner(
+    registered: Mapping[str, Registered], owners: Mapping[str, OwnerView], keyid: str
+) -> OwnerView | None:
     """Return who owns a runner, if somebody has looked at that."""
-    registered = content.archive.registered.get(keyid)
-    return content.owners[registered.runner.owner] if registered else None
+    known = registered.get(keyid)
+    return owners[known.runner.owner] if known else None

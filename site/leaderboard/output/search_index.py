@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import defaultdict
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.page_shells import Shells
     from leaderboard.pages.pages import Page
 
-__all__ = ["SearchEntry", "as_file", "entries"]
+__all__ = ["SearchEntry", "as_file", "entries", "made_of"]
 
 # Template -> what a page is of; other pages are the site's own, and a page below one of those is
 # found from there.
@@ -74,6 +75,15 @@ def as_file(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
+def made_of(content: Content, pages: Iterable[Page], shells: Shells) -> str:
+    """Identify what the index of a language is made of."""
+    titles = [(page.template, page.url, page.title) for page in pages if _is_found(page)]
+    # Of chips and claims the stamp tells, of others' results what they are made of.
+    told = f"{content.stamp} {content.reported.made_of} {content.names_of_geometry} {titles}"
+    # The shells' folder is named by what they and the documents are made of.
+    return hashlib.sha256(f"{shells.root.name} {told}".encode()).hexdigest()
+
+
 def entries(
     _: Words, content: Content, pages: Iterable[Page], shells: Shells
 ) -> Iterator[SearchEntry]:
@@ -87,13 +97,18 @@ def entries(
     names = _names(content)
     about = _about(_, content)
     for page in pages:
-        kind = _KINDS.get(page.template, "page")
-        if page.bare or (kind == "page" and page.url.count("/") > 1):
+        if not _is_found(page):
             continue
+        kind = _KINDS.get(page.template, "page")
         title = clean(_(page.title))
         also = map(clean, (*names[page.url], other(page.title)))
         yield SearchEntry(kind, title, page.url, about.get(page.url, ""), _others(title, also))
     yield from _documents(_, shells)
+
+
+def _is_found(page: Page) -> bool:
+    """Say whether the search leads to a page."""
+    return not page.bare and (page.template in _KINDS or page.url.count("/") <= 1)
 
 
 def _names(content: Content) -> Mapping[str, list[str]]:

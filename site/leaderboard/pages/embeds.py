@@ -54,8 +54,8 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
         return _alone(head, foot, picture(chart), chart.series)
 
     # The file stands in charts/, one below the pages it links to.
-    drawn = plots.curve(_, own, "../", pen)
-    return str(drawn[0]) if drawn else ""
+    [chosen] = plots.curves(own).values()
+    return str(plots.curve(_, chosen, "../", pen)[0])
 
 
 def of_one_model(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import figure
 from leaderboard.figures import ranking
+from leaderboard.figures.rows import as_shown
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from leaderboard.figures.ranking import Answers
     from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
     from results.economy.economics import Span
@@ -52,30 +52,33 @@ class QuestionCard:
     shown: Shown | None
 
 
-def answers(_: Words, rows: pd.DataFrame) -> list[QuestionCard]:
+def answers(_: Words, best: Answers) -> list[QuestionCard]:
     """Return the three cards of the overview."""
-    best = ranking.answers(rows, _.lang)
+    cheapest, thriftiest, nearest = (
+        as_shown(row, _.lang) if row else None
+        for row in (best.cheapest, best.most_tokens_per_joule, best.nearest_to_one_fen)
+    )
     return [
         QuestionCard(
             question=_("Cheapest million output tokens, while a user waits"),
-            conditions=_within(_, best.cheapest),
+            conditions=_within(_, cheapest),
             missing=_("It takes a measured serving point within these limits, and a price."),
             query="?suite=serving&sort=cost",
-            shown=_rent(_, best.cheapest),
+            shown=_rent(_, cheapest),
         ),
         QuestionCard(
             question=_("Most output tokens per joule"),
             conditions=_("read from a power meter; a model of the energy does not count"),
             missing=_("It takes a run on a machine whose meter can be read."),
             query="?suite=&sort=energy",
-            shown=_tokens_per_joule(_, best.most_tokens_per_joule),
+            shown=_tokens_per_joule(_, thriftiest),
         ),
         QuestionCard(
             question=_("Nearest to one fen"),
             conditions=_("serving under any load: prompts included, latency not limited"),
             missing=_("It takes a measured throughput and a price for the chip."),
             query="?sort=cost",
-            shown=_fens(_, best.nearest_to_one_fen),
+            shown=_fens(_, nearest),
         ),
     ]
 

@@ -333,7 +333,7 @@ def _gather(
         paths = _had_then(paths, around, known)
     here = {digest: path for digest, path in paths.items() if digest not in known.sources}
     examined = partial(_examined, around.runners, sheet)
-    unchanged, table, problems = _rows(here, before, examined, workers)
+    unchanged, table, problems = _rows(folder, here, before, examined, workers)
     known.unchanged |= unchanged
     known.tables.append(table)
     known.refused += problems
@@ -430,6 +430,7 @@ def _leads(path: str, to: str) -> bool:
 
 
 def _rows(
+    folder: Path,
     paths: Mapping[str, Path],
     before: pd.DataFrame,
     examined: partial[tuple[pd.DataFrame, list[tuple[str, str]]]],
@@ -440,8 +441,7 @@ def _rows(
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
     signed = _among(before["digest"], named) & _among(before["keyid"], keyids)
-    homes = {archive.home_of(path) for path in paths.values()}
-    unchanged = signed & _as_checked(before, homes)
+    unchanged = signed & _as_checked(before, archive.home_of(folder / archive.SUFFIX))
     old = before.loc[unchanged, "digest"].tolist()
     new = [paths[digest] for digest in sorted(paths.keys() - set(old))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
@@ -463,9 +463,9 @@ def _kept(table: pd.DataFrame, wanted: np.ndarray) -> pd.DataFrame:
     return table if wanted.all() else table[wanted]
 
 
-def _as_checked(kept: pd.DataFrame, homes: Iterable[Path]) -> np.ndarray:
+def _as_checked(kept: pd.DataFrame, home: Path) -> np.ndarray:
     """Say which rows were made with the raw samples that lie there, or without where none do."""
-    here = {path.stem for home in homes for path in (home / "samples").glob("*.json")}
+    here = {path.stem for path in (home / "samples").glob("*.json")}
     pairs = zip(kept["samples"].tolist(), kept["doubts"].tolist(), strict=True)
     same = ((NO_SAMPLES in doubts) == here.isdisjoint(named.split()) for named, doubts in pairs)
     return np.fromiter(same, bool, len(kept))

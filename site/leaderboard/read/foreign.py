@@ -29,10 +29,10 @@ def listed(folder: Path) -> tuple[list[str], dict[str, str]]:
             with os.scandir(folder / inside) as entries:
                 for entry in entries:
                     path = f"{inside}{entry.name}"
-                    if entry.is_dir(follow_symlinks=False):
-                        left.append(f"{path}/")
-                    elif entry.is_file(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
                         plain.append(path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        left.append(f"{path}/")
                     else:
                         odd[path] = "is a link" if entry.is_symlink() else "is not a plain file"
         except FileNotFoundError:

@@ -18,8 +18,8 @@ from results import catalog
 from results.checks import judge_reported
 from results.reported import KINDS
 from results.reported.costing import reported_cost_rows
+from results.statement.reported import contents, parsed
 from results.statement.reported import files as reported_files
-from results.statement.reported import read_file
 from suites.base.errors import UserError
 from suites.base.metrics import METRICS
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from results.statement.statement import StatedLabel
 
-__all__ = ["PublisherLines", "Reported", "ReportedLine", "Section", "read"]
+__all__ = ["Publisher", "PublisherLines", "Reported", "ReportedLine", "Section", "read"]
 
 # The most telling statistic comes first; a figure without one is a mean or a single value.
 _STATISTICS = ("median", "p50", None, "mean", "p90", "p95", "p99", "p99.9")
@@ -152,7 +152,7 @@ class Section:
     id: str
     chip_id: str
     chip: str
-    publisher: PublisherLines
+    publisher: Publisher
     results: Sequence[tuple[ReportedSource, ReportedResult]]
 
     @cached_property
@@ -217,8 +217,8 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublisherLines:
-    """Everything one importer read.
+class Publisher:
+    """Whose results one importer read, and from which files.
 
     Attributes:
         kind: of the importer, such as "mlperf"; names the files.
@@ -238,15 +238,24 @@ class PublisherLines:
     refused: int
     folded: int
     sheet: PriceSheet | None
-    sections: list[Section]
-
-    @property
-    def total(self) -> int:
-        return sum(len(section.results) for section in self.sections)
 
     def notes(self, _: Words) -> list[Markup]:
         """Say what must stand beside the figures, as published too where it is translated."""
         return list(dict.fromkeys(map(prose, (_(self.footnote), self.footnote))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublisherLines(Publisher):
+    """Everything one importer read.
+
+    Its sections know the publisher, not this: what knows each other is freed late.
+    """
+
+    sections: Sequence[Section]
+
+    @property
+    def total(self) -> int:
+        return sum(len(section.results) for section in self.sections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,15 +286,19 @@ def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
     A file that is none of ours is named, and hides no other.
     """
     known: dict[tuple[str, str], ReportedFile] = {}
+    made_of: dict[tuple[str, str], str] = {}
     refused = []
     for path in (path for folder in folders for path in reported_files(folder)):
         try:
-            file = read_file(path)
+            data = contents(path)
+            file = parsed(data, path)
             _can_be_drawn(file, path)
         except UserError as error:
             refused.append((str(path), str(error)))
             continue
-        known.setdefault((file.source.kind, file.source.file_sha256), file)
+        key = (file.source.kind, file.source.file_sha256)
+        if key not in known:
+            known[key], made_of[key] = file, hashlib.sha256(data).hexdigest()
     by_kind: defaultdict[str, list[ReportedFile]] = defaultdict(list)
     for key in sorted(known):
         by_kind[key[0]].append(known[key])
@@ -294,12 +307,10 @@ def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
     publishers.sort(
         key=lambda publisher: (publisher.view != "general", -publisher.total, publisher.kind)
     )
-    made_of = hashlib.sha256()
-    for file in known.values():
-        made_of.update(file.model_dump_json().encode())
+    every = " ".join(made_of.values())
     return Reported(
         publishers=publishers,
-        made_of=made_of.hexdigest() if known else "",
+        made_of=hashlib.sha256(every.encode()).hexdigest() if every else "",
         refused=tuple(refused),
     )
 
@@ -328,7 +339,7 @@ def _publisher(
     kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | None
 ) -> PublisherLines:
     source = files[0].source
-    publisher = PublisherLines(
+    publisher = Publisher(
         kind=kind,
         view=source.view,
         title=clean(source.title),
@@ -340,25 +351,25 @@ def _publisher(
         refused=sum(len(file.refused) for file in files),
         folded=sum(len(file.folded) for file in files),
         sheet=sheet,
-        sections=[],
     )
     by_chip: defaultdict[str, list[tuple[ReportedSource, ReportedResult]]] = defaultdict(list)
     for file in files:
         for result in file.results:
             by_chip[_chip_name(result)].append((file.source, result))
+    sections = []
     for chip, results in sorted(by_chip.items(), key=lambda item: (-len(item[1]), item[0])):
         claimed = results[0][1].chip.catalog_id
         listed = claimed if claimed in catalog.chips() else ""
-        publisher.sections.append(
+        sections.append(
             Section(
-                id=f"{publisher.kind}-{listed or f'unlisted-{slug(chip)}'}",
+                id=f"{kind}-{listed or f'unlisted-{slug(chip)}'}",
                 chip_id=listed,
                 chip=chip,
                 publisher=publisher,
                 results=results,
             )
         )
-    return publisher
+    return PublisherLines(**vars(publisher), sections=sections)
 
 
 def _anchors(results: Iterable[ReportedResult]) -> Iterator[str]:

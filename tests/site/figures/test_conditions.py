@@ -54,7 +54,7 @@ def test_rows_under_conditions_have_a_shape_of_their_own():
         "128→64 tokens",
         "128→64 tokens, drafts by mtp 3, 2.80 tokens a step (pinned)",
     }
-    assert ranking.answers(table, "en").nearest_to_one_fen.load.startswith("128→64 tokens")
+    assert ranking.answers(table).nearest_to_one_fen["load"].startswith("128→64 tokens")
 
 
 def test_cheaper_tokens_are_no_evidence_and_bound_no_front():
@@ -63,7 +63,7 @@ def test_cheaper_tokens_are_no_evidence_and_bound_no_front():
     assert ["128→64" in " ".join(words) for words in notes] == [True, False]
     both = pd.concat([plain, cheap], ignore_index=True)
     for table, fronts in ((plain, 1), (cheap, 0), (both, 1)):
-        chart, _ = plots.curve(EN, table, "", lambda chart: chart)
+        chart, _ = plots.curve(EN, *plots.curves(table).values(), "", lambda chart: chart)
         assert len(chart.lines) == fronts
 
 

@@ -58,14 +58,14 @@ def test_a_flagged_row_ranks_nowhere_has_no_badge_and_no_card():
     assert set(table[table["ranks"]]["digest"]) == {f"{1:064x}"}
     assert set(table[table["place"] < 4]["digest"]) == {f"{1:064x}"}
     assert set(ranking.leading(table)["digest"]) == {f"{1:064x}"}
-    best = ranking.answers(table, "en")
+    best = ranking.answers(table)
     cards = (best.cheapest, best.most_tokens_per_joule, best.nearest_to_one_fen)
-    assert {card.digest for card in cards} == {f"{1:064x}"}
+    assert {card["digest"] for card in cards} == {f"{1:064x}"}
 
 
 def test_where_every_row_is_flagged_nothing_is_announced():
     table = rows(gpu(), flags={0})
-    assert ranking.answers(table, "en") == ranking.Answers(
+    assert ranking.answers(table) == ranking.Answers(
         cheapest=None, most_tokens_per_joule=None, nearest_to_one_fen=None
     )
     assert ranking.leading(table).empty
@@ -80,7 +80,7 @@ def test_a_quick_run_or_one_without_challenge_or_self_check_says_so_and_ranks_be
         f"{1:064x}": [0],
     }
     assert serving["doubts"].unique().tolist() == ["", "no challenge, no self-check"]
-    assert ranking.answers(table, "en").nearest_to_one_fen.digest == f"{1:064x}"
+    assert ranking.answers(table).nearest_to_one_fen["digest"] == f"{1:064x}"
     assert set(ranking.leading(table)["digest"]) == {f"{1:064x}"}
 
 
@@ -131,7 +131,7 @@ def test_a_small_model_does_not_beat_a_large_one_and_stands_apart():
     serving = table[table["place"] == 2]
     # Rows of one model stand together.
     assert serving["model"].ne(serving["model"].shift()).sum() == 2
-    assert ranking.answers(table, "en").nearest_to_one_fen.model == "llama-3.1-8b"
+    assert ranking.answers(table).nearest_to_one_fen["model"] == "llama-3.1-8b"
 
 
 def test_one_load_is_one_ranking():
@@ -162,8 +162,8 @@ def test_a_copy_of_another_result_does_not_rank(tmp_path, copied):
 
 def cheapest(document):
     """Cases of the cheapest interactive row and of the cheapest of all."""
-    best = ranking.answers(rows(document), "en")
-    return best.cheapest and best.cheapest.case, best.nearest_to_one_fen.case
+    best = ranking.answers(rows(document))
+    return best.cheapest and best.cheapest["case"], best.nearest_to_one_fen["case"]
 
 
 def test_what_is_interactive_is_judged_by_the_99th_percentile_of_each_token():

@@ -175,4 +175,4 @@ def test_the_overviews_answers_pass_over_barred_rows():
             for end in ("value", "low", "high"):
                 item[end] = item[end] and item[end] * 10
     table = rows(fast, asked(2, "bf16", GOOD))
-    assert ranking.answers(table, "en").nearest_to_one_fen.digest == f"{1:064x}"
+    assert ranking.answers(table).nearest_to_one_fen["digest"] == f"{1:064x}"
