@@ -24,15 +24,7 @@ VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "sour
 SPOKEN = ("title", "alt", "aria-label", "data-label", "placeholder")
 # A word of three letters or more, all small, that is not part of a name, a number or an address.
 WORD = re.compile(r"(?<![\w./:@{\\-])[a-z]{3,}(?![\w/:}\\]|[.-]\w)")
-# Of chips whose makers name them so, or that the catalogue tells apart by such a word.
-NAMES = sorted(
-    {
-        *(entry.name for entry in catalog.chips().values()),
-        *(models.load(name).name for name in models.available()),
-    },
-    key=len,
-    reverse=True,
-)
+NAMES = sorted({models.load(name).name for name in models.available()}, key=len, reverse=True)
 ALLOWED = {
     **dict.fromkeys(KINDS, "a kind of file, as `--kind` takes it"),
     **dict.fromkeys(("logit", "logits", "softmax", "sink"), "mathematics, by that name in Chinese"),
