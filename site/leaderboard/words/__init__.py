@@ -73,12 +73,17 @@ class Words:
 
     @cached_property
     def _patterns(self) -> Sequence[tuple[re.Pattern[str], str]]:
-        # Words without spaces and of bounded length: a stranger's text cannot make it search long.
         return [
-            (re.compile(_NAME.sub(r"(?P<\1>[^\\s;]{1,64})", re.escape(english))), chinese)
+            (re.compile(_NAME.sub(_gap, re.escape(english))), chinese)
             for english, chinese in self.notices.items()
             if "{" in english
         ]
+
+
+def _gap(name: re.Match[str]) -> str:
+    """Match what stands at a name, of bounded length: no stranger's text makes it search long."""
+    what = "[^;]" if name[1].endswith("_words") else r"[^\s;]"
+    return f"(?P<{name[1]}>{what}{{1,64}})"
 
 
 @cache

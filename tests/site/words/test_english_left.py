@@ -13,6 +13,8 @@ from leaderboard.words import Words
 from results import catalog
 from results.reported.importing import KINDS
 from suites import models
+from suites.meters.follow import TraceMeter
+from suites.meters.modelled import ModelledMeter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,3 +185,21 @@ def test_a_warning_keeps_its_figures():
     assert "3.1%" in (Words.load("zh").notice(warning) or "")
     assert Words.load("zh").notice("anything a stranger wrote") is None
     assert Words.load("zh").notice(warning.replace("3.1%", "a b")) is None
+
+
+def test_the_note_of_a_modelled_meter_is_chinese_and_keeps_the_chip_s_name():
+    words = Words.load("zh")
+    for entry in catalog.chips().values():
+        for part in ("cores", "chips"):
+            source = f"nameplate of {entry.name} for 2 {part}"
+            note = ModelledMeter(low_w=0, high_w=40.25, source=source).info.note
+            told = words.notice(note) or ""
+            assert entry.name in told
+            assert "0 至 40.2 W" in told
+    assert words.notice(note.replace(entry.name, "x; y")) is None
+
+
+def test_the_note_of_a_meter_s_log_is_chinese(tmp_path: Path):
+    log = tmp_path / "wall.csv"
+    log.write_text("time,power_w\n" + "".join(f"{1.8e9 + at},{50.0}\n" for at in range(9)))
+    assert "每 1 s 采样一次" in (Words.load("zh").notice(TraceMeter(log).info.note) or "")
