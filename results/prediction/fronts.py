@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts_of", "write"]
+__all__ = ["LOADS", "LoadFronts", "Predicted", "front_of", "fronts_of", "fronts_on", "write"]
 
 # Input and output tokens of a request.
 LOADS = ((1024, 1024), (8192, 1024))
@@ -69,15 +69,25 @@ LoadFronts = dict[tuple[int, int], dict[str, list[Predicted]]]
 def fronts_of(model: str) -> LoadFronts:
     """Return what ships of one model: nothing of one that is not predicted."""
     return {
-        (isl, osl): {chip: [_point(row) for row in rows] for chip, rows in chips}
-        for isl, osl, chips in _packed().get(model, ())
+        load: {chip: [_point(row) for row in rows] for chip, rows in chips.items()}
+        for load, chips in _packed().get(model, {}).items()
+    }
+
+
+def fronts_on(model: str, chip: str) -> dict[tuple[int, int], list[Predicted]]:
+    """Return what ships of one model on one chip, by load."""
+    return {
+        load: [_point(row) for row in chips.get(chip, ())]
+        for load, chips in _packed().get(model, {}).items()
     }
 
 
 @cache
-def _packed() -> Mapping[str, Sequence[Any]]:
-    packed: Mapping[str, Sequence[Any]] = read_packed(_FILE)["fronts"]
-    return packed
+def _packed() -> Mapping[str, Mapping[tuple[int, int], Mapping[str, Sequence[Any]]]]:
+    return {
+        model: {(isl, osl): dict(chips) for isl, osl, chips in loads}
+        for model, loads in read_packed(_FILE)["fronts"].items()
+    }
 
 
 def _point(row: Sequence[Any]) -> Predicted:

@@ -87,7 +87,8 @@ def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
             written = io.BytesIO()
             dictionaries = ParquetFileFormat(dictionary_columns=_TEXTS)
             together = dataset(list(map(str, parts)), schema=SCHEMA, format=dictionaries)
-            table = together.to_table().unify_dictionaries()
+            # On one thread: the other processor makes pages meanwhile.
+            table = together.to_table(use_threads=False).unify_dictionaries()
             pq.write_table(table, written, row_group_size=_ROW_GROUP, compression="zstd")
             yield written.getvalue()
 

@@ -10,7 +10,7 @@ import json
 import math
 from collections import defaultdict
 from dataclasses import asdict
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,7 +24,7 @@ from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.economy.costs import cost_rows
 from results.economy.economics import one_token_per_s
-from results.prediction.fronts import fronts_of
+from results.prediction.fronts import fronts_of, fronts_on
 from results.prediction.shipped import shipped
 from results.statement.precision import served
 from results.statement.statement_v2 import ATTESTED
@@ -72,15 +72,18 @@ class Points:
     Args:
         shown: signed and reported points by model.
         predicted: returns a model's predicted points by load; None where nothing is predicted.
+        predicted_on: those of a model on one chip, where that takes less than all of them.
     """
 
     def __init__(
         self,
         shown: Mapping[str, Sequence[ConfigurationPoint]],
         predicted: Callable[[str], Mapping[str, Predictions]] | None = None,
+        predicted_on: Callable[[str, str], Iterable[ConfigurationPoint]] | None = None,
     ) -> None:
         self.shown = shown
         self._predicted = predicted or (lambda _model: {})
+        self._predicted_on = predicted_on or self._of_all_on
 
     def of_model(self, model: str) -> list[ConfigurationPoint]:
         """Return the points of a model that may stand on a front, signed ones first."""
@@ -98,16 +101,18 @@ class Points:
 
     def of_chip(self, chip: str) -> Mapping[str, Sequence[ConfigurationPoint]]:
         """Return the points of a chip by model, of models that somebody ran."""
-        return self._by_chip.get(chip, {})
+        every = (
+            (model, [*self._shown_on(model, chip), *self._predicted_on(model, chip)])
+            for model in sorted(self.shown)
+        )
+        return {model: own for model, own in every if own}
 
-    @cached_property
-    def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[ConfigurationPoint]]]:
-        chips: dict[str, dict[str, list[ConfigurationPoint]]] = {}
-        for model, shown in sorted(self.shown.items()):
-            every = chain.from_iterable(own() for own in self._predicted(model).values())
-            for point in chain(shown, every):
-                chips.setdefault(point.chip, {}).setdefault(model, []).append(point)
-        return chips
+    def _shown_on(self, model: str, chip: str) -> Iterator[ConfigurationPoint]:
+        return (point for point in self.shown[model] if point.chip == chip)
+
+    def _of_all_on(self, model: str, chip: str) -> Iterator[ConfigurationPoint]:
+        every = chain.from_iterable(own() for own in self._predicted(model).values())
+        return (point for point in every if point.chip == chip)
 
 
 NO_POINTS = Points({})
@@ -131,7 +136,7 @@ def points(rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, sta
         shown[model].append(point)
     for model, others in json.loads(made).items():
         shown[model] += (ConfigurationPoint(**fields) for fields in others)
-    return Points(shown, cache(partial(_predicted, prices)))
+    return Points(shown, cache(partial(_predicted, prices)), partial(_predicted_on, prices))
 
 
 def _undominated(
@@ -389,6 +394,18 @@ def _predicted_of(
         for chip, own in chips.items()
         if chip in names
         for cheapest in own
+    ]
+
+
+def _predicted_on(prices: _Prices, model: str, chip: str) -> list[ConfigurationPoint]:
+    """Return the predictions of a model on one chip: there are many of others."""
+    entry = catalog.chips().get(chip)
+    loads = fronts_on(model, chip) if entry else {}
+    return [
+        _of_prediction(cheapest, model, (chip, entry.name), lengths, prices)
+        for lengths, own in loads.items()
+        for cheapest in own
+        if entry
     ]
 
 
