@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from jinja2 import BytecodeCache
-from pyarrow import feather
 
 from leaderboard.base import unread
 from leaderboard.base.kept import load, store
@@ -49,13 +49,13 @@ class Kept:
         self._stamp = stamp(sheet).encode()
         named = "\0".join(str(path.resolve()) for path in archives)
         self._path = (
-            user_folders.cache() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.arrow"
+            user_folders.cache() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.parquet"
         )
 
     def load(self) -> pd.DataFrame:
         """Return the rows of the last build; none when they cannot be used."""
         try:
-            table = feather.read_table(pa.BufferReader(load(self._path)))
+            table = pq.read_table(pa.BufferReader(load(self._path)))
         except pa.ArrowException:
             return rows.frame([])
         if (table.schema.metadata or {}).get(b"fenmark") != self._stamp:
@@ -70,7 +70,7 @@ class Kept:
             {**(columns.schema.metadata or {}), b"fenmark": self._stamp}
         )
         written = io.BytesIO()
-        feather.write_feather(marked, written, compression="lz4")
+        pq.write_table(marked, written, compression="lz4")
         store(self._path, written.getvalue())
 
 

@@ -57,7 +57,7 @@ def test_damaged_kept_rows_are_made_anew(own_cache: Path, quick_build: Build, tm
     folder = accept(tmp_path / "results", statement(number=1))
     quick_build([folder], tmp_path / "out")
     before = contents(tmp_path / "out")
-    [kept] = own_cache.glob("rows-*.arrow")
+    [kept] = own_cache.glob("rows-*.parquet")
     whole = kept.read_bytes()
     middle = len(whole) // 3
     flipped = whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]
