@@ -13,9 +13,9 @@ KEPT = {"arithmetic": "50/50 48/50 40/50 21/50 5/50", "tools": "50/50 50/50 44/5
 BAD = {"arithmetic": "40/50 22/50 10/50 2/50 0/50", "tools": "41/50 30/50 15/50 5/50 2/50"}
 
 
-def asked(number, precision, answers, *, tokens=100.0, weights="real", api="chat"):
+def asked(number, precision, answers, *, tokens=100.0, weights="real", api="chat", speed=900.0):
     """A run with real weights that answered questions, or none."""
-    document = gpu(number=number)
+    document = gpu(number=number, speed=speed)
     predicate = document["predicate"]
     predicate["engines"][0] |= {"weights": weights, "precision": precision}
     terms = {"question_api": api, "answer_tokens": 256, "temperature": 0.0, "question_seed": 0}

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from leaderboard import BuildReport, build
+from results.archive import archive
 from results.catalog import latest_prices
+from results.proof import envelope, moderation, notice
 from suites.base import user_folders
 from suites.base.errors import UserError
-from tests.site.conftest import accept, small_build, statement
+from tests.site.conftest import SIGNER, accept, small_build, statement
+from tests.site.figures.test_ranking import gpu
+from tests.site.figures.test_standing import GOOD, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,19 +41,23 @@ def test_every_page_of_the_contract_is_there_in_both_languages(site: Path):
             assert (site / prefix / page / "index.html").is_file(), prefix + page
 
 
-@pytest.fixture(scope="module")
-def first(
-    begun: Callable[..., Path], results: Path, tmp_path_factory: pytest.TempPathFactory
-) -> BuildReport:
-    """Build from nothing, with a cache that keeps the shells alone."""
-    folder = tmp_path_factory.mktemp("first")
-    begun(folder / "another")  # has the shells rendered
-    (folder / "fenmark").mkdir()
+def from_nothing(folder: Path, *results: Path) -> BuildReport:
+    """Build with a cache that keeps the shells alone."""
+    (folder / "fenmark").mkdir(parents=True)
     for shells in user_folders.cache().glob("shells-*"):
         (folder / "fenmark" / shells.name).symlink_to(shells)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        return small_build([results], folder / "out")
+        return small_build(results, folder / "out")
+
+
+@pytest.fixture(scope="module")
+def first(
+    begun: Callable[..., Path], results: Path, tmp_path_factory: pytest.TempPathFactory
+) -> BuildReport:
+    folder = tmp_path_factory.mktemp("first")
+    begun(folder / "another")  # has the shells rendered
+    return from_nothing(folder / "cache", results)
 
 
 def test_a_build_upon_two_others_is_the_build_from_nothing(
@@ -60,6 +69,35 @@ def test_a_build_upon_two_others_is_the_build_from_nothing(
     shutil.copytree(results, folder)
     small_build([folder], tmp_path / "out")
     assert contents(first.out) == contents(tmp_path / "out")
+
+
+def test_upon_each_change_a_build_is_the_build_from_nothing(
+    others: Path, tmp_path: Path, quick_build: Build
+):
+    folder = accept(tmp_path / "results", gpu(number=1, speed=700.0), asked(2, "fp8", {}))
+    quick_build([folder], tmp_path / "out")
+    changes: dict[str, Callable[[], object]] = {
+        "the best of all": lambda: accept(folder, gpu(number=3, speed=880.0)),
+        "answers that tell of another": lambda: accept(folder, asked(5, "bf16", GOOD, speed=800.0)),
+        "disputed, of one that never ranked": lambda: _dispute(folder, 1),
+        "published by others": lambda: shutil.copytree(others, folder, dirs_exist_ok=True),
+    }
+    for place, (name, change) in enumerate(changes.items()):
+        change()
+        small_build([folder], tmp_path / "out")
+        whole = contents(from_nothing(tmp_path / f"{place}", folder).out)
+        built = contents(tmp_path / "out")
+        assert {path for path in whole if whole[path] != built.get(path)} == set(), name
+
+
+def _dispute(folder: Path, index: int) -> None:
+    """Dispute the result at a place of an archive's log."""
+    places = archive.surroundings(folder).places or {}
+    [digest] = (digest for digest, place in places.items() if place == index)
+    day, why = datetime(2026, 11, 28, tzinfo=UTC), {"evidence": "https://example.org/why"}
+    draft = moderation.draft("disputed", digest, day, reason="so", **why)
+    notice.lay(folder, envelope.sign(draft, SIGNER))
+    archive.enter_notices(folder, SIGNER)
 
 
 def test_a_second_build_touches_nothing(results: Path, first: BuildReport):
@@ -142,8 +180,8 @@ def test_a_run_of_a_plan_names_plan_and_cell_on_its_chips_page(quick_build: Buil
 
 
 def test_every_published_envelope_is_the_signed_one(site: Path, results: Path):
-    for envelope in results.glob("*.dsse.json"):
-        assert (site / "statements" / envelope.name).read_bytes() == envelope.read_bytes()
+    for sealed in results.glob("*.dsse.json"):
+        assert (site / "statements" / sealed.name).read_bytes() == sealed.read_bytes()
 
 
 def test_a_price_sheet_of_one_s_own_recosts_every_row(quick_build: Build, tmp_path: Path):
