@@ -178,7 +178,8 @@ def test_a_file_that_says_the_same_chip_is_not(told, bench):
 
 def test_a_model_that_contradicts_the_file_is_flagged(told, bench):
     [report], _ = told(bench(), "--model", "llama-3.1-8b", "--precision", "fp8")
-    assert rules(report) == ["labels"]
+    # Where this machine's bandwidth is known, so many weights are too much for it, too.
+    assert {*rules(report)} - {"roofline"} == {"labels"}
     assert "Qwen3-0.6B" in json.dumps(report["findings"])
 
 
